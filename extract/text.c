@@ -1,0 +1,346 @@
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Makes room for MORE further bytes and the NUL; false (and `failed`) where there is none. */
+static bool reserve(pf_text *text, size_t more)
+{
+	size_t want, room;
+	char *bytes;
+
+	if (text->failed)
+		return false;
+	if (more >= SIZE_MAX / 2 - text->len) {
+		text->failed = true;
+		return false;
+	}
+	want = text->len + more + 1;
+	if (want <= text->room)
+		return true;
+	room = text->room ? text->room : 128;
+	while (room < want)
+		room *= 2;
+	bytes = realloc(text->bytes, room);
+	if (!bytes) {
+		text->failed = true;
+		return false;
+	}
+	text->bytes = bytes;
+	text->room = room;
+	return true;
+}
+
+void pf_text_add(pf_text *text, const char *bytes, size_t len)
+{
+	if (!reserve(text, len))
+		return;
+	if (len)
+		memcpy(text->bytes + text->len, bytes, len);
+	text->len += len;
+	text->bytes[text->len] = '\0';
+}
+
+void pf_text_puts(pf_text *text, const char *string)
+{
+	pf_text_add(text, string, strlen(string));
+}
+
+void pf_text_printf(pf_text *text, const char *fmt, ...)
+{
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(NULL, 0, fmt, args);
+	va_end(args);
+	if (len < 0 || !reserve(text, (size_t)len)) {
+		text->failed = true;
+		return;
+	}
+	va_start(args, fmt);
+	vsnprintf(text->bytes + text->len, (size_t)len + 1, fmt, args);
+	va_end(args);
+	text->len += (size_t)len;
+}
+
+void pf_text_reset(pf_text *text)
+{
+	text->len = 0;
+	text->failed = false;
+	if (text->bytes)
+		text->bytes[0] = '\0';
+}
+
+char *pf_text_take(pf_text *text)
+{
+	char *bytes;
+
+	pf_text_add(text, "", 0); /* so that an empty text is a string too */
+	if (text->failed) {
+		pf_text_free(text);
+		return NULL;
+	}
+	bytes = text->bytes;
+	*text = (pf_text){ 0 };
+	return bytes;
+}
+
+void pf_text_free(pf_text *text)
+{
+	free(text->bytes);
+	*text = (pf_text){ 0 };
+}
+
+int pf_utf8_length(const char *bytes, size_t len)
+{
+	const unsigned char *b = (const unsigned char *)bytes;
+	unsigned char low = 0x80, high = 0xbf; /* bounds of the second byte: RFC 3629, section 4 */
+	int n;
+
+	if (!len)
+		return 0;
+	if (b[0] < 0x80)
+		return 1;
+	if (b[0] >= 0xc2 && b[0] <= 0xdf)
+		n = 2;
+	else if ((b[0] & 0xf0) == 0xe0)
+		n = 3;
+	else if (b[0] >= 0xf0 && b[0] <= 0xf4)
+		n = 4;
+	else
+		return 0;
+	if (b[0] == 0xe0)
+		low = 0xa0;
+	else if (b[0] == 0xed)
+		high = 0x9f;
+	else if (b[0] == 0xf0)
+		low = 0x90;
+	else if (b[0] == 0xf4)
+		high = 0x8f;
+	if (len < (size_t)n || b[1] < low || b[1] > high)
+		return 0;
+	for (int i = 2; i < n; i++)
+		if ((b[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+bool pf_utf8_valid(const char *bytes, size_t len)
+{
+	while (len) {
+		int n = pf_utf8_length(bytes, len);
+
+		if (!n)
+			return false;
+		bytes += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+/* How many bytes from BYTES on need no escape. */
+static size_t plain_run(const char *bytes, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len) {
+		unsigned char c = (unsigned char)bytes[i];
+
+		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
+			break;
+		if (c >= 0x80) {
+			int n = pf_utf8_length(bytes + i, len - i);
+
+			if (!n)
+				break;
+			i += (size_t)n;
+			continue;
+		}
+		i++;
+	}
+	return i;
+}
+
+static void escape(pf_text *out, unsigned char c)
+{
+	static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+
+	for (const char *form = short_forms; *form; form += 2) {
+		if (c == (unsigned char)form[0]) {
+			char pair[2] = { '\\', form[1] };
+
+			pf_text_add(out, pair, 2);
+			return;
+		}
+	}
+	if (c >= 0x80)
+		pf_text_puts(out, "\xef\xbf\xbd"); /* U+FFFD: the byte was not UTF-8 */
+	else
+		pf_text_printf(out, "\\u%04x", c);
+}
+
+void pf_json_quote(pf_text *out, const char *string, size_t len)
+{
+	pf_text_add(out, "\"", 1);
+	while (len) {
+		size_t run = plain_run(string, len);
+
+		pf_text_add(out, string, run);
+		string += run;
+		len -= run;
+		if (len) {
+			escape(out, (unsigned char)*string);
+			string++;
+			len--;
+		}
+	}
+	pf_text_add(out, "\"", 1);
+}
+
+pf_json pf_json_start(pf_text *out, bool compact)
+{
+	return (pf_json){ .out = out, .compact = compact };
+}
+
+pf_json pf_json_start_members(pf_text *out, int base)
+{
+	return (pf_json){ .out = out, .base = base };
+}
+
+static bool inside_inline(const pf_json *json)
+{
+	return json->depth > 0 && json->is_inline[json->depth - 1];
+}
+
+static void line_break(pf_json *json, int depth)
+{
+	pf_text_add(json->out, "\n", 1);
+	for (int i = 0; i < depth + json->base; i++)
+		pf_text_add(json->out, "  ", 2);
+}
+
+/* What stands before a value: comma, line and indent, key. */
+static void lead(pf_json *json, const char *key)
+{
+	bool members_only = json->depth == 0 && json->base > 0;
+	bool first = true;
+
+	if (json->depth > 0 || members_only) {
+		bool *has_member = &json->has_member[json->depth > 0 ? json->depth - 1 : PF_JSON_DEPTH - 1];
+
+		first = !*has_member;
+		*has_member = true;
+		if (!first)
+			pf_text_add(json->out, ",", 1);
+		if (json->compact) {
+			/* no white space at all */
+		} else if (inside_inline(json)) {
+			if (!first)
+				pf_text_add(json->out, " ", 1);
+		} else if (members_only && first) {
+			for (int i = 0; i < json->base; i++)
+				pf_text_add(json->out, "  ", 2);
+		} else {
+			line_break(json, json->depth);
+		}
+	}
+	if (key) {
+		pf_json_quote(json->out, key, strlen(key));
+		pf_text_puts(json->out, json->compact ? ":" : ": ");
+	}
+}
+
+static void open_container(pf_json *json, const char *key, char bracket, bool is_inline)
+{
+	lead(json, key);
+	pf_text_add(json->out, &bracket, 1);
+	/* The last place of has_member belongs to members-only text. */
+	if (json->depth >= PF_JSON_DEPTH - 1) {
+		json->out->failed = true;
+		return;
+	}
+	json->is_inline[json->depth] = is_inline || inside_inline(json);
+	json->has_member[json->depth] = false;
+	json->is_array[json->depth] = bracket == '[';
+	json->depth++;
+}
+
+void pf_json_object(pf_json *json, const char *key)
+{
+	open_container(json, key, '{', false);
+}
+
+void pf_json_array(pf_json *json, const char *key)
+{
+	open_container(json, key, '[', false);
+}
+
+void pf_json_list(pf_json *json, const char *key)
+{
+	open_container(json, key, '[', true);
+}
+
+void pf_json_end(pf_json *json)
+{
+	int depth = json->depth - 1;
+
+	if (json->out->failed || depth < 0)
+		return;
+	json->depth = depth;
+	if (!json->compact && !json->is_inline[depth] && json->has_member[depth])
+		line_break(json, depth);
+	pf_text_add(json->out, json->is_array[depth] ? "]" : "}", 1);
+	if (depth == 0 && json->base == 0)
+		pf_text_add(json->out, "\n", 1);
+}
+
+void pf_json_bytes(pf_json *json, const char *key, const char *value, size_t len)
+{
+	lead(json, key);
+	pf_json_quote(json->out, value, len);
+}
+
+void pf_json_string(pf_json *json, const char *key, const char *value)
+{
+	if (value)
+		pf_json_bytes(json, key, value, strlen(value));
+	else
+		pf_json_null(json, key);
+}
+
+void pf_json_int(pf_json *json, const char *key, int64_t value)
+{
+	lead(json, key);
+	pf_text_printf(json->out, "%lld", (long long)value);
+}
+
+void pf_json_ratio(pf_json *json, const char *key, double value)
+{
+	char digits[64];
+	size_t len;
+
+	lead(json, key);
+	len = (size_t)snprintf(digits, sizeof digits, "%.3f", value);
+	while (len > 2 && digits[len - 1] == '0' && digits[len - 2] != '.')
+		len--;
+	pf_text_add(json->out, digits, len);
+}
+
+void pf_json_bool(pf_json *json, const char *key, bool value)
+{
+	pf_json_raw(json, key, value ? "true" : "false");
+}
+
+void pf_json_null(pf_json *json, const char *key)
+{
+	pf_json_raw(json, key, "null");
+}
+
+void pf_json_raw(pf_json *json, const char *key, const char *value)
+{
+	lead(json, key);
+	pf_text_puts(json->out, value);
+}
