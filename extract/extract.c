@@ -1,0 +1,651 @@
+/*
+ * pf_extract: checks the bytes, has them parsed, and drives what the other
+ * files do. All scratch memory belongs to the extractor and is reused from file
+ * to file; a module's results are allocated for the caller.
+ */
+#include "extract.h"
+#include "category.h"
+#include "collect.h"
+#include "embedded.h"
+#include "known.h"
+#include "syntax.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const TSLanguage *tree_sitter_python(void);
+
+enum { DEFAULT_MAX_SOURCE = 4 << 20, DEFAULT_TIMEOUT_MS = 5000 };
+
+const struct pattern_row pattern_rows[PF_PATTERN_TYPE_END] = {
+	[PF_STRUCTURAL] = { "structural", embedded_structural_scm, collect_structural },
+	[PF_IMPORT] = { "import", embedded_import_scm, collect_import },
+	[PF_EXECUTION] = { "execution", embedded_execution_scm, collect_execution },
+	[PF_ERROR_HANDLING] = { "error_handling", embedded_error_handling_scm, collect_error_handling },
+	[PF_TEMPLATE_FIELDS] = { "template_fields", embedded_template_fields_scm, collect_template_fields },
+	[PF_PARAMETER_ORDERING] = { "parameter_ordering", embedded_parameter_ordering_scm,
+				    collect_parameter_ordering },
+	[PF_MOCK_EXECUTION] = { "mock_execution", embedded_mock_execution_scm, collect_mock_execution },
+	[PF_LOGGING] = { "logging", embedded_logging_scm, collect_logging },
+	[PF_VALIDATION] = { "validation", embedded_validation_scm, collect_validation },
+	[PF_RUNTIME_PARAMETERS] = { "runtime_parameters", embedded_runtime_parameters_scm,
+				    collect_runtime_parameters },
+	[PF_INITIALIZATION] = { "initialization", embedded_initialization_scm, collect_initialization },
+};
+
+struct pf_extractor {
+	size_t max_source;
+	unsigned timeout_ms;
+	TSParser *parser;
+	TSQuery *query; /* all rows' queries in one, so that the tree is walked once */
+	TSQueryCursor *cursor;
+	uint8_t *pattern_types;  /* of each of the query's patterns, its row */
+	uint8_t *capture_kinds;  /* of each of its captures, enum capture */
+	struct language language;
+	struct categories categories;
+
+	/* Scratch. */
+	struct clock clock;
+	char *copy; /* the source with plain newlines, where it had others */
+	size_t copy_room;
+	struct tree tree;
+	struct scopes scopes;
+	struct classes classes;
+	struct site *sites;
+	uint32_t site_count, site_room;
+	struct collect collect;
+	slice *libraries;
+	uint32_t library_count, library_room;
+	pf_text libraries_text;
+};
+
+/* --- queries --------------------------------------------------------------------------------------------------- */
+
+static int capture_number(const char *name, uint32_t len)
+{
+	static const char *const names[] = {
+#define CAPTURE(capture) #capture,
+		CAPTURES(CAPTURE)
+#undef CAPTURE
+	};
+
+	for (int i = 0; i < CAPTURE_END; i++)
+		if (strlen(names[i]) == len && memcmp(names[i], name, len) == 0)
+			return i;
+	return -1;
+}
+
+/* Which row's text the byte OFFSET of the joined queries stands in; OFFSET becomes one within it. */
+static int row_at(uint32_t *offset)
+{
+	for (int type = 1; type < PF_PATTERN_TYPE_END; type++) {
+		uint32_t len = (uint32_t)strlen(pattern_rows[type].query) + 1;
+
+		if (*offset < len)
+			return type;
+		*offset -= len;
+	}
+	return PF_PATTERN_TYPE_END - 1;
+}
+
+static int number_captures(pf_extractor *extractor, pf_err *err)
+{
+	uint32_t patterns = ts_query_pattern_count(extractor->query);
+	uint32_t captures = ts_query_capture_count(extractor->query);
+
+	extractor->pattern_types = calloc(patterns + 1, 1);
+	extractor->capture_kinds = calloc(captures + 1, 1);
+	if (!extractor->pattern_types || !extractor->capture_kinds)
+		return pf_fail(err, ENOMEM, "out of memory");
+	for (uint32_t i = 0; i < patterns; i++) {
+		uint32_t offset = ts_query_start_byte_for_pattern(extractor->query, i);
+
+		extractor->pattern_types[i] = (uint8_t)row_at(&offset);
+	}
+	for (uint32_t i = 0; i < captures; i++) {
+		uint32_t len;
+		const char *name = ts_query_capture_name_for_id(extractor->query, i, &len);
+		int number = capture_number(name, len);
+
+		if (number < 0)
+			return pf_fail(err, EINVAL, "a query captures @%.*s, which no collector knows", (int)len, name);
+		extractor->capture_kinds[i] = (uint8_t)number;
+	}
+	return 0;
+}
+
+static int compile_queries(pf_extractor *extractor, pf_err *err)
+{
+	pf_text joined = { 0 };
+	uint32_t offset = 0;
+	TSQueryError problem = TSQueryErrorNone;
+
+	for (int type = 1; type < PF_PATTERN_TYPE_END; type++) {
+		pf_text_puts(&joined, pattern_rows[type].query);
+		pf_text_puts(&joined, "\n");
+	}
+	if (joined.failed) {
+		pf_text_free(&joined);
+		return pf_fail(err, ENOMEM, "out of memory");
+	}
+	extractor->query = ts_query_new(extractor->language.grammar, joined.bytes, (uint32_t)joined.len, &offset,
+					&problem);
+	pf_text_free(&joined);
+	if (!extractor->query) {
+		int type = row_at(&offset);
+
+		return pf_fail(err, EINVAL, "query %s.scm does not compile: %s at byte %u", pattern_rows[type].name,
+			       problem == TSQueryErrorNodeType  ? "no such node"
+			       : problem == TSQueryErrorField   ? "no such field"
+			       : problem == TSQueryErrorCapture ? "no such capture"
+			       : problem == TSQueryErrorStructure ? "impossible structure"
+								  : "syntax error",
+			       offset);
+	}
+	return number_captures(extractor, err);
+}
+
+static int start(pf_extractor *extractor, pf_err *err)
+{
+	const TSLanguage *grammar = tree_sitter_python();
+
+	extractor->parser = ts_parser_new();
+	extractor->cursor = ts_query_cursor_new();
+	if (!extractor->parser || !extractor->cursor || !language_start(&extractor->language, grammar) ||
+	    !categories_start(&extractor->categories, embedded_categories_csv))
+		return pf_fail(err, ENOMEM, "out of memory");
+	if (!ts_parser_set_language(extractor->parser, grammar))
+		return pf_fail(err, EINVAL, "libtree-sitter cannot read this grammar's version (%u)",
+			       ts_language_version(grammar));
+	return compile_queries(extractor, err);
+}
+
+pf_extractor *pf_extractor_new(const pf_extract_limits *limits, pf_err *err)
+{
+	pf_extractor *extractor = calloc(1, sizeof *extractor);
+
+	if (!extractor) {
+		pf_fail(err, ENOMEM, "out of memory");
+		return NULL;
+	}
+	extractor->max_source = limits && limits->max_source ? limits->max_source : DEFAULT_MAX_SOURCE;
+	extractor->timeout_ms = limits && limits->timeout_ms ? limits->timeout_ms : DEFAULT_TIMEOUT_MS;
+	if (start(extractor, err) < 0) {
+		pf_extractor_free(extractor);
+		return NULL;
+	}
+	return extractor;
+}
+
+void pf_extractor_free(pf_extractor *extractor)
+{
+	if (!extractor)
+		return;
+	if (extractor->parser)
+		ts_parser_delete(extractor->parser);
+	if (extractor->query)
+		ts_query_delete(extractor->query);
+	if (extractor->cursor)
+		ts_query_cursor_delete(extractor->cursor);
+	language_stop(&extractor->language);
+	categories_stop(&extractor->categories);
+	tree_free(&extractor->tree);
+	scopes_free(&extractor->scopes);
+	classes_free(&extractor->classes);
+	pf_text_free(&extractor->collect.canon.text);
+	pf_text_free(&extractor->collect.scratch);
+	pf_text_free(&extractor->collect.data);
+	pf_text_free(&extractor->collect.record_text);
+	pf_text_free(&extractor->libraries_text);
+	free(extractor->collect.seen.slots);
+	free(extractor->pattern_types);
+	free(extractor->capture_kinds);
+	free(extractor->copy);
+	free(extractor->sites);
+	free(extractor->libraries);
+	free(extractor);
+}
+
+/* --- the bytes ------------------------------------------------------------------------------------------------- */
+
+static const char *last_part(const char *path)
+{
+	const char *slash = path ? strrchr(path, '/') : NULL;
+
+	return !path ? "-" : slash ? slash + 1 : path;
+}
+
+static unsigned line_of(const char *source, const char *at)
+{
+	unsigned line = 1;
+
+	for (; source < at; source++)
+		if (*source == '\n')
+			line++;
+	return line;
+}
+
+static int check_bytes(const pf_extractor *extractor, const char *name, const char *source, size_t len, pf_err *err)
+{
+	const char *nul;
+
+	if (len > extractor->max_source || len >= UINT32_MAX / 2)
+		return pf_fail(err, EFBIG, "%s: error: %zu bytes, expected at most %zu", name, len,
+			       extractor->max_source);
+	nul = len ? memchr(source, '\0', len) : NULL;
+	if (nul)
+		return pf_fail(err, EINVAL, "%s:%u: error: NUL byte, expected Python source", name,
+			       line_of(source, nul));
+	for (size_t at = 0; at < len;) {
+		int n = (unsigned char)source[at] < 0x80 ? 1 : pf_utf8_length(source + at, len - at);
+
+		if (!n)
+			return pf_fail(err, EILSEQ, "%s:%u: error: byte 0x%02x is not UTF-8, expected UTF-8", name,
+				       line_of(source, source + at), (unsigned char)source[at]);
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+/* Every newline as Python reads it: CR LF and a lone CR are LF. */
+static int plain_newlines(pf_extractor *extractor, const char **source, size_t *len, pf_err *err)
+{
+	const char *from = *source, *end = *source + *len;
+	char *to;
+
+	if (!*len || !memchr(from, '\r', *len))
+		return 0;
+	if (extractor->copy_room < *len) {
+		char *copy = realloc(extractor->copy, *len);
+
+		if (!copy)
+			return pf_fail(err, ENOMEM, "out of memory");
+		extractor->copy = copy;
+		extractor->copy_room = *len;
+	}
+	for (to = extractor->copy; from < end; from++) {
+		*to++ = *from == '\r' ? '\n' : *from;
+		if (*from == '\r' && from + 1 < end && from[1] == '\n')
+			from++;
+	}
+	*source = extractor->copy;
+	*len = (size_t)(to - extractor->copy);
+	return 0;
+}
+
+static int out_of(const pf_extractor *extractor, const char *name, pf_err *err)
+{
+	if (extractor->clock.late)
+		return pf_fail(err, ETIMEDOUT, "%s: error: took over %u ms, expected less", name,
+			       extractor->timeout_ms);
+	return pf_fail(err, ENOMEM, "%s: error: out of memory", name);
+}
+
+static int parse(pf_extractor *extractor, const char *name, const char *source, size_t len, pf_err *err, TSTree **parsed)
+{
+	struct tree *tree = &extractor->tree;
+
+	tree->source = source;
+	tree->len = (uint32_t)len;
+	tree->clock = &extractor->clock;
+	tree->failed = false;
+	ts_parser_set_timeout_micros(extractor->parser, (uint64_t)extractor->timeout_ms * 1000);
+	*parsed = ts_parser_parse_string(extractor->parser, NULL, source, (uint32_t)len);
+	if (!*parsed) {
+		ts_parser_reset(extractor->parser);
+		extractor->clock.late = true;
+		return out_of(extractor, name, err);
+	}
+	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
+		return out_of(extractor, name, err);
+	return 0;
+}
+
+/* --- sites ----------------------------------------------------------------------------------------------------- */
+
+static int compare_sites(const void *a, const void *b)
+{
+	const struct site *x = a, *y = b;
+
+	if (x->owner != y->owner)
+		return x->owner < y->owner ? -1 : 1;
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return (int)x->capture - (int)y->capture;
+}
+
+static int find_sites(pf_extractor *extractor, TSTree *parsed)
+{
+	TSQueryMatch match;
+
+	extractor->site_count = 0;
+	ts_query_cursor_exec(extractor->cursor, extractor->query, ts_tree_root_node(parsed));
+	while (ts_query_cursor_next_match(extractor->cursor, &match)) {
+		if (clock_late(&extractor->clock))
+			return -1;
+		for (uint16_t i = 0; i < match.capture_count; i++) {
+			uint32_t n = tree_find(&extractor->tree, &extractor->language, match.captures[i].node);
+
+			if (n == NONE)
+				continue;
+			if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count,
+					sizeof *extractor->sites))
+				return -1;
+			extractor->sites[extractor->site_count++] = (struct site){
+				.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
+				.node = n,
+				.type = extractor->pattern_types[match.pattern_index],
+				.capture = extractor->capture_kinds[match.captures[i].index],
+			};
+		}
+	}
+	if (extractor->site_count)
+		qsort(extractor->sites, extractor->site_count, sizeof *extractor->sites, compare_sites);
+	return 0;
+}
+
+static uint32_t first_site(const pf_extractor *extractor, uint32_t owner, uint8_t type)
+{
+	struct site key = { .owner = owner, .type = type };
+	uint32_t low = 0, high = extractor->site_count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (compare_sites(&extractor->sites[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static uint32_t sites_of(const pf_extractor *extractor, uint32_t owner, int type, const struct site **sites)
+{
+	uint32_t first = first_site(extractor, owner, (uint8_t)type), last = first;
+
+	while (last < extractor->site_count && extractor->sites[last].owner == owner &&
+	       extractor->sites[last].type == type)
+		last++;
+	*sites = extractor->sites + first;
+	return last - first;
+}
+
+/* --- what the module imports ----------------------------------------------------------------------------------- */
+
+static slice first_part(slice dotted)
+{
+	const char *dot = memchr(dotted.at, '.', dotted.len);
+
+	return dot ? (slice){ dotted.at, (uint32_t)(dot - dotted.at) } : dotted;
+}
+
+static int compare_slices(const void *a, const void *b)
+{
+	const slice *x = a, *y = b;
+	int order = memcmp(x->at, y->at, x->len < y->len ? x->len : y->len);
+
+	return order ? order : x->len < y->len ? -1 : x->len > y->len;
+}
+
+static bool add_import(pf_extractor *extractor, slice module, struct category_match *match)
+{
+	slice package = first_part(module);
+
+	category_import(&extractor->categories, module, match);
+	if (is_standard_module(package) || slice_is(package, "airflow"))
+		return true;
+	for (uint32_t i = 0; i < extractor->library_count; i++)
+		if (slice_same(extractor->libraries[i], package))
+			return true;
+	if (!array_room(&extractor->libraries, &extractor->library_room, extractor->library_count,
+			sizeof *extractor->libraries))
+		return false;
+	extractor->libraries[extractor->library_count++] = package;
+	return true;
+}
+
+static bool read_imports(pf_extractor *extractor, struct category_match *match)
+{
+	const struct tree *tree = &extractor->tree;
+	pf_text *text = &extractor->libraries_text;
+
+	extractor->library_count = 0;
+	for (uint32_t n = 0; n < tree->count; n++) {
+		bool from = kind_of(tree, n) == K_import_from_statement;
+
+		if (clock_late(&extractor->clock))
+			return false;
+		if (!from && kind_of(tree, n) != K_import_statement)
+			continue;
+		FOR_CHILDREN (tree, n, c) {
+			uint32_t name = c;
+
+			if (tree->nodes[c].field != (from ? F_module_name : F_name))
+				continue;
+			if (kind_of(tree, c) == K_aliased_import)
+				name = child_field(tree, c, F_name);
+			if (kind_of(tree, name) != K_dotted_name)
+				continue;
+			if (!add_import(extractor, text_of(tree, name), match))
+				return false;
+		}
+	}
+	if (extractor->library_count)
+		qsort(extractor->libraries, extractor->library_count, sizeof *extractor->libraries, compare_slices);
+	pf_text_reset(text);
+	pf_text_puts(text, "[");
+	for (uint32_t i = 0; i < extractor->library_count; i++) {
+		if (i)
+			pf_text_puts(text, ", ");
+		pf_json_quote(text, extractor->libraries[i].at, extractor->libraries[i].len);
+	}
+	pf_text_puts(text, "]");
+	return !text->failed;
+}
+
+/* --- components ------------------------------------------------------------------------------------------------ */
+
+static int compare_patterns(const void *a, const void *b)
+{
+	const pf_pattern *x = a, *y = b;
+	int order;
+
+	if (x->first_line != y->first_line)
+		return x->first_line < y->first_line ? -1 : 1;
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	order = strcmp(x->name, y->name);
+	return order ? order : strcmp(x->signature, y->signature);
+}
+
+static bool collect_types(pf_extractor *extractor, uint32_t number)
+{
+	struct collect *c = &extractor->collect;
+
+	pf_text_reset(&c->record_text);
+	c->record = pf_json_start(&c->record_text, false);
+	pf_json_object(&c->record, NULL);
+	pf_json_string(&c->record, "component_name", c->component->name);
+	mark_used(c);
+	for (int type = 1; type < PF_PATTERN_TYPE_END; type++) {
+		c->type = type;
+		c->site_count = sites_of(extractor, number, type, &c->sites);
+		c->module_site_count = sites_of(extractor, NONE, type, &c->module_sites);
+		pf_json_object(&c->record, pattern_rows[type].name);
+		pattern_rows[type].collect(c);
+		pf_json_end(&c->record);
+		if (c->failed || extractor->clock.late)
+			return false;
+	}
+	pf_json_end(&c->record);
+	c->component->record = c->record_text.failed ? NULL : strdup(c->record_text.bytes);
+	if (c->component->pattern_count)
+		qsort(c->component->patterns, c->component->pattern_count, sizeof(pf_pattern), compare_patterns);
+	return c->component->record;
+}
+
+static void start_component(pf_extractor *extractor, pf_component *component, uint32_t number)
+{
+	struct collect *c = &extractor->collect;
+
+	c->tree = &extractor->tree;
+	c->scopes = &extractor->scopes;
+	c->classes = &extractor->classes;
+	c->canon.scopes = &extractor->scopes;
+	c->canon.tree = &extractor->tree;
+	c->failed = false;
+	c->number = number;
+	c->class = &extractor->classes.list[number];
+	c->component = component;
+	c->pattern_room = 0;
+	c->libraries = extractor->libraries_text.bytes;
+	c->seen.count = 0;
+	if (c->seen.slots)
+		memset(c->seen.slots, 0, c->seen.room * sizeof *c->seen.slots);
+}
+
+static bool extract_component(pf_extractor *extractor, uint32_t number, struct category_match match,
+			      pf_component *component)
+{
+	const struct tree *tree = &extractor->tree;
+	const struct class_info *class = &extractor->classes.list[number];
+
+	category_class(&extractor->categories, class->name, &match);
+	*component = (pf_component){
+		.name = strndup(class->name.at, class->name.len),
+		.type = (enum pf_component_type)class->type,
+		.category = strdup(match.best ? match.best->category : "general"),
+		.subcategory = match.best && *match.best->subcategory ? strdup(match.best->subcategory) : NULL,
+		.complexity_score = class_complexity(tree, class->node),
+		.libraries = strdup(extractor->libraries_text.bytes),
+		.first_line = (int)tree_line(tree, tree->nodes[class->outer].start),
+		.last_line = (int)tree_line(tree, tree->nodes[class->outer].end),
+	};
+	if (!component->name || !component->category || !component->libraries)
+		return false;
+	start_component(extractor, component, number);
+	return collect_types(extractor, number);
+}
+
+static bool extract_components(pf_extractor *extractor, const char *path, pf_module *module)
+{
+	const struct classes *classes = &extractor->classes;
+	struct category_match match = { 0 };
+
+	module->components = calloc(classes->count + 1, sizeof *module->components);
+	module->skips = calloc(classes->count + 1, sizeof *module->skips);
+	if (!module->components || !module->skips)
+		return false;
+	category_path(&extractor->categories, path, &match);
+	if (!read_imports(extractor, &match))
+		return false;
+	for (uint32_t i = 0; i < classes->count; i++) {
+		const struct class_info *class = &classes->list[i];
+
+		if (!class->type)
+			continue;
+		if (class->skipped) {
+			module->skips[module->skip_count++] = (pf_skip){
+				.name = strndup(class->name.at, class->name.len),
+				.line = (int)tree_line(&extractor->tree, extractor->tree.nodes[class->node].start),
+				.why = class->skipped,
+			};
+			if (!module->skips[module->skip_count - 1].name)
+				return false;
+			continue;
+		}
+		if (!extract_component(extractor, i, match, &module->components[module->component_count++]))
+			return false;
+	}
+	return true;
+}
+
+static bool has_component(const struct classes *classes)
+{
+	for (uint32_t i = 0; i < classes->count; i++)
+		if (classes->list[i].type && !classes->list[i].skipped)
+			return true;
+	return false;
+}
+
+static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parsed, pf_module *module, pf_err *err)
+{
+	const char *name = last_part(path);
+	int rc = syntax_check(&extractor->tree, &extractor->language, name, err);
+
+	if (rc < 0)
+		return rc;
+	if (!scopes_build(&extractor->scopes, &extractor->tree) ||
+	    !classes_build(&extractor->classes, &extractor->scopes))
+		return out_of(extractor, name, err);
+	if (!has_component(&extractor->classes))
+		return pf_fail(err, EINVAL,
+			       "%s: error: no component class, expected a class that is or extends an Operator, "
+			       "Sensor, Hook, Trigger or Notifier",
+			       name);
+	if (find_sites(extractor, parsed) < 0 || !extract_components(extractor, path, module))
+		return out_of(extractor, name, err);
+	return 0;
+}
+
+int pf_extract(pf_extractor *extractor, const char *path, const char *source, size_t len, pf_module **module,
+	       pf_err *err)
+{
+	const char *name = last_part(path);
+	TSTree *parsed = NULL;
+	int rc;
+
+	*module = NULL;
+	rc = check_bytes(extractor, name, source, len, err);
+	if (rc < 0)
+		return rc;
+	clock_start(&extractor->clock, extractor->timeout_ms);
+	if (len >= 3 && memcmp(source, "\xef\xbb\xbf", 3) == 0) {
+		source += 3;
+		len -= 3;
+	}
+	rc = plain_newlines(extractor, &source, &len, err);
+	if (rc == 0)
+		rc = parse(extractor, name, source, len, err, &parsed);
+	if (rc == 0) {
+		pf_module *result = calloc(1, sizeof *result);
+
+		rc = result ? extract_tree(extractor, path, parsed, result, err) : out_of(extractor, name, err);
+		if (rc == 0)
+			*module = result;
+		else
+			pf_module_free(result);
+	}
+	if (parsed)
+		ts_tree_delete(parsed);
+	return rc;
+}
+
+static void free_component(pf_component *component)
+{
+	for (size_t i = 0; i < component->pattern_count; i++)
+		free(component->patterns[i].data);
+	free(component->patterns);
+	free(component->name);
+	free(component->category);
+	free(component->subcategory);
+	free(component->libraries);
+	free(component->record);
+}
+
+void pf_module_free(pf_module *module)
+{
+	if (!module)
+		return;
+	for (size_t i = 0; i < module->component_count; i++)
+		free_component(&module->components[i]);
+	for (size_t i = 0; i < module->skip_count; i++)
+		free(module->skips[i].name);
+	free(module->components);
+	free(module->skips);
+	free(module);
+}

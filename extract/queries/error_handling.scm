@@ -1,0 +1,2 @@
+(try_statement) @try
+(raise_statement) @raise

@@ -1,0 +1,355 @@
+#include "tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+	const char *name;
+	uint8_t kind;
+	bool named;
+} kind_names[] = {
+#define KIND(name) { #name, K_##name, true },
+	NODE_KINDS(KIND)
+#undef KIND
+#define KIND(name, spelling) { spelling, name, false },
+	TOKEN_KINDS(KIND)
+#undef KIND
+};
+
+static const struct {
+	const char *name;
+	uint8_t field;
+} field_names[] = {
+#define FIELD(name) { #name, F_##name },
+	NODE_FIELDS(FIELD)
+#undef FIELD
+};
+
+_Static_assert(KIND_END <= UINT8_MAX, "kinds are kept in eight bits");
+
+bool array_room(void *array, uint32_t *room, uint32_t count, size_t size)
+{
+	uint32_t want;
+	void *grown;
+
+	if (count < *room)
+		return true;
+	want = *room ? *room * 2 : 64;
+	if (want <= *room || want > SIZE_MAX / size)
+		return false;
+	grown = realloc(*(void **)array, want * size);
+	if (!grown)
+		return false;
+	*(void **)array = grown;
+	*room = want;
+	return true;
+}
+
+static uint8_t symbol_kind(const TSLanguage *grammar, TSSymbol symbol)
+{
+	const char *name = ts_language_symbol_name(grammar, symbol);
+	bool named = ts_language_symbol_type(grammar, symbol) == TSSymbolTypeRegular;
+
+	for (size_t i = 0; name && i < sizeof kind_names / sizeof *kind_names; i++)
+		if (kind_names[i].named == named && strcmp(kind_names[i].name, name) == 0)
+			return kind_names[i].kind;
+	return named ? K_OTHER : K_TOKEN;
+}
+
+static uint8_t field_number(const TSLanguage *grammar, TSFieldId id)
+{
+	const char *name = ts_language_field_name_for_id(grammar, id);
+
+	for (size_t i = 0; name && i < sizeof field_names / sizeof *field_names; i++)
+		if (strcmp(field_names[i].name, name) == 0)
+			return field_names[i].field;
+	return F_NONE;
+}
+
+bool language_start(struct language *language, const TSLanguage *grammar)
+{
+	language->grammar = grammar;
+	language->symbol_count = ts_language_symbol_count(grammar);
+	language->field_count = ts_language_field_count(grammar) + 1;
+	language->kinds = calloc(language->symbol_count, 1);
+	language->fields = calloc(language->field_count, 1);
+	if (!language->kinds || !language->fields) {
+		language_stop(language);
+		return false;
+	}
+	for (uint32_t i = 0; i < language->symbol_count; i++)
+		language->kinds[i] = symbol_kind(grammar, (TSSymbol)i);
+	for (uint32_t i = 1; i < language->field_count; i++)
+		language->fields[i] = field_number(grammar, (TSFieldId)i);
+	return true;
+}
+
+void language_stop(struct language *language)
+{
+	free(language->kinds);
+	free(language->fields);
+	*language = (struct language){ 0 };
+}
+
+int64_t clock_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void clock_start(struct clock *clock, unsigned milliseconds)
+{
+	*clock = (struct clock){ .end = clock_now() + (int64_t)milliseconds * 1000000 };
+}
+
+bool clock_read(struct clock *clock)
+{
+	clock->late = clock->late || clock_now() > clock->end;
+	return clock->late;
+}
+
+static uint8_t node_kind(const struct language *language, TSNode node)
+{
+	TSSymbol symbol = ts_node_symbol(node);
+
+	return symbol < language->symbol_count ? language->kinds[symbol] : (uint8_t)K_ERROR;
+}
+
+static uint32_t push_node(struct tree *tree, const struct language *language, const TSTreeCursor *cursor,
+			  uint32_t parent, bool erroneous)
+{
+	TSNode node = ts_tree_cursor_current_node(cursor);
+	TSFieldId field = ts_tree_cursor_current_field_id(cursor);
+	struct node *slot;
+
+	if (!array_room(&tree->nodes, &tree->room, tree->count, sizeof *tree->nodes)) {
+		tree->failed = true;
+		return NONE;
+	}
+	slot = &tree->nodes[tree->count];
+	*slot = (struct node){
+		.start = ts_node_start_byte(node),
+		.end = ts_node_end_byte(node),
+		.parent = parent,
+		.next = tree->count + 1,
+		.kind = node_kind(language, node),
+		.field = field < language->field_count ? language->fields[field] : (uint8_t)F_NONE,
+		.named = ts_node_is_named(node),
+	};
+	if (erroneous) {
+		slot->missing = ts_node_is_missing(node);
+		if (tree->first_error == NONE && (slot->missing || slot->kind == K_ERROR))
+			tree->first_error = tree->count;
+	}
+	return tree->count++;
+}
+
+bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed)
+{
+	TSNode root = ts_tree_root_node(parsed);
+	TSTreeCursor cursor = ts_tree_cursor_new(root);
+	bool erroneous = ts_node_has_error(root), more = true;
+	uint32_t parent = NONE;
+
+	tree->count = 0;
+	tree->first_error = NONE;
+	while (more && !tree->failed && !clock_late(tree->clock)) {
+		uint32_t n = push_node(tree, language, &cursor, parent, erroneous);
+
+		if (n == NONE)
+			break;
+		/* What stands inside a string's text or a comment is of no use to anybody. */
+		if (tree->nodes[n].kind != K_string_content && ts_tree_cursor_goto_first_child(&cursor)) {
+			parent = n;
+			continue;
+		}
+		while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
+			if (parent == NONE || !ts_tree_cursor_goto_parent(&cursor)) {
+				more = false;
+				break;
+			}
+			tree->nodes[parent].next = tree->count;
+			parent = tree->nodes[parent].parent;
+		}
+	}
+	ts_tree_cursor_delete(&cursor);
+	return !more;
+}
+
+bool tree_lines(struct tree *tree)
+{
+	const char *at = tree->source, *end = tree->source + tree->len;
+
+	tree->line_count = 0;
+	for (;;) {
+		if (!array_room(&tree->lines, &tree->line_room, tree->line_count, sizeof *tree->lines)) {
+			tree->failed = true;
+			return false;
+		}
+		tree->lines[tree->line_count++] = (uint32_t)(at - tree->source);
+		at = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+		if (!at)
+			return true;
+		at++;
+	}
+}
+
+void tree_free(struct tree *tree)
+{
+	free(tree->nodes);
+	free(tree->lines);
+	*tree = (struct tree){ 0 };
+}
+
+uint32_t tree_line(const struct tree *tree, uint32_t byte)
+{
+	uint32_t low = 0, high = tree->line_count;
+
+	while (high - low > 1) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (tree->lines[middle] <= byte)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low + 1;
+}
+
+uint32_t tree_column(const struct tree *tree, uint32_t byte)
+{
+	uint32_t column = 1;
+
+	for (uint32_t at = tree->lines[tree_line(tree, byte) - 1]; at < byte && at < tree->len; at++)
+		if ((tree->source[at] & 0xc0) != 0x80)
+			column++;
+	return column;
+}
+
+uint32_t tree_find(const struct tree *tree, const struct language *language, TSNode node)
+{
+	uint32_t start = ts_node_start_byte(node), end = ts_node_end_byte(node);
+	uint8_t kind = node_kind(language, node);
+	uint32_t low = 0, high = tree->count;
+
+	/* In preorder starts never fall: the first that begins here, then on to the one that also ends here. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (tree->nodes[middle].start < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < tree->count && tree->nodes[low].start == start; low++)
+		if (tree->nodes[low].end == end && tree->nodes[low].kind == kind)
+			return low;
+	return NONE;
+}
+
+uint32_t child_field(const struct tree *tree, uint32_t n, enum field field)
+{
+	if (n == NONE)
+		return NONE;
+	FOR_CHILDREN (tree, n, c)
+		if (tree->nodes[c].field == field && !is_extra(tree, c))
+			return c;
+	return NONE;
+}
+
+uint32_t child_kind(const struct tree *tree, uint32_t n, enum kind kind)
+{
+	if (n == NONE)
+		return NONE;
+	FOR_CHILDREN (tree, n, c)
+		if (tree->nodes[c].kind == kind)
+			return c;
+	return NONE;
+}
+
+uint32_t first_named(const struct tree *tree, uint32_t n)
+{
+	if (n == NONE)
+		return NONE;
+	FOR_NAMED (tree, n, c)
+		return c;
+	return NONE;
+}
+
+uint32_t last_named(const struct tree *tree, uint32_t n)
+{
+	uint32_t last = NONE;
+
+	if (n == NONE)
+		return NONE;
+	FOR_NAMED (tree, n, c)
+		last = c;
+	return last;
+}
+
+uint32_t ancestor_kind(const struct tree *tree, uint32_t n, enum kind kind)
+{
+	for (n = parent_of(tree, n); n != NONE; n = tree->nodes[n].parent)
+		if (tree->nodes[n].kind == kind)
+			return n;
+	return NONE;
+}
+
+bool is_below(const struct tree *tree, uint32_t n, uint32_t above)
+{
+	return n != NONE && above != NONE && n >= above && n < tree->nodes[above].next;
+}
+
+uint32_t unwrap(const struct tree *tree, uint32_t n)
+{
+	while (kind_of(tree, n) == K_parenthesized_expression) {
+		uint32_t inner = first_named(tree, n);
+
+		if (inner == NONE)
+			break;
+		n = inner;
+	}
+	return n;
+}
+
+bool slice_is(slice text, const char *string)
+{
+	return strlen(string) == text.len && memcmp(text.at, string, text.len) == 0;
+}
+
+bool slice_same(slice a, slice b)
+{
+	return a.len == b.len && memcmp(a.at, b.at, a.len) == 0;
+}
+
+bool slice_ends(slice text, const char *suffix)
+{
+	size_t len = strlen(suffix);
+
+	return text.len >= len && memcmp(text.at + text.len - len, suffix, len) == 0;
+}
+
+bool slice_starts(slice text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return text.len >= len && memcmp(text.at, prefix, len) == 0;
+}
+
+bool slice_has(slice text, const char *part)
+{
+	return memmem(text.at, text.len, part, strlen(part)) != NULL;
+}
+
+slice slice_last(slice dotted)
+{
+	const char *dot = memrchr(dotted.at, '.', dotted.len);
+
+	if (!dot)
+		return dotted;
+	dot++;
+	return (slice){ dot, dotted.len - (uint32_t)(dot - dotted.at) };
+}

@@ -1,0 +1,748 @@
+#include "change.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fs.h"
+#include "log.h"
+
+enum {
+	TICK_MS = 100,       /* how often other processes' commits are looked for */
+	IDLE_DRAFT_S = 5,    /* a draft that nobody closes is stored (not judged) after so long */
+	IDLE_BATCH = 16,     /* drafts a tick */
+	LAST_ROUNDS = 64,    /* batches of drafts stored at the end */
+	EXTRACTORS = 16,     /* kept for reuse */
+};
+
+/* What the kernel must be told of a group. */
+struct stale_inode {
+	uint64_t ino;
+	bool pages;
+};
+struct stale_entry {
+	uint64_t parent;
+	char name[NAME_MAX + 1];
+};
+struct stale {
+	struct stale_inode *inodes;
+	size_t inode_count, inode_room;
+	struct stale_entry *entries;
+	size_t entry_count, entry_room;
+	bool failed; /* memory ran out: a notice is missing */
+};
+
+/* A group whose entry notices are to be sent, and whose changes are to be answered after that. */
+struct notice {
+	struct notice *next;
+	struct stale stale;
+	struct change *answers;
+};
+
+struct writer {
+	struct pf_fs *fs; /* borrowed */
+	const struct kernel_ops *kernel; /* NULL: nobody to tell */
+	void *kernel_arg;
+
+	pthread_mutex_t lock; /* guards the two queues, `stop` and the extractors */
+	pthread_cond_t queued, noticed;
+	struct change *first, **last;
+	struct notice *first_notice, **last_notice;
+	bool stop, stop_notices;
+	pf_extractor *extractors[EXTRACTORS];
+	size_t extractor_count;
+
+	pthread_t thread, notifier;
+	/* The writer thread's own: */
+	pf_extractor *extractor;
+	int64_t seen; /* the change feed up to here has been told */
+	bool store_failing; /* so that a lasting fault is logged once */
+};
+
+struct change *change_new(void)
+{
+	return calloc(1, sizeof(struct change));
+}
+
+void change_free(struct change *change)
+{
+	if (!change)
+		return;
+	free(change->content);
+	pf_judgement_free(change->judgement);
+	verdicts_free(&change->verdicts);
+	free(change);
+}
+
+/* ---- What each operation does in the transaction (may run again), and once it is committed ---- */
+
+static int apply_mkdir(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_mkdir(txn, c->parent, c->name, c->mode, c->implicit, &c->made, &c->err);
+}
+
+static int apply_mkfile(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_mkfile(txn, c->parent, c->name, c->mode, &c->made, &c->err);
+}
+
+static int apply_unlink(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_unlink(txn, c->parent, c->name, &c->removed, &c->err);
+}
+
+static int apply_rmdir(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_rmdir(txn, c->parent, c->name, &c->err);
+}
+
+static int apply_rename(struct writer *w, struct change *c, pf_txn *txn)
+{
+	int result = 0;
+
+	if (c->content)
+		result = pf_txn_write(txn, c->id, c->content, c->len, c->mtime, &c->err);
+	if (result < 0)
+		return result;
+	return pf_txn_rename(txn, c->parent, c->name, c->new_parent, c->new_name, c->flags, w->extractor, &c->removed,
+			     &c->err);
+}
+
+static int apply_setattr(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_setattr(txn, c->id, c->mask, &c->values, &c->err);
+}
+
+static int apply_write(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_write(txn, c->id, c->content, c->len, c->mtime, &c->err);
+}
+
+static int apply_close(struct writer *w, struct change *c, pf_txn *txn)
+{
+	return pf_txn_close(txn, c->id, c->content, c->len, c->mtime, w->extractor, c->judgement, &c->err);
+}
+
+static int apply_refuse(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_refuse(txn, c->id, c->content, c->len, c->mtime, c->code, c->why, &c->err);
+}
+
+static int apply_forget(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_forget(txn, c->id, &c->err);
+}
+
+static int apply_archive(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_archive(txn, c->id, &c->err);
+}
+
+static int apply_verdict(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	return pf_txn_verdicts(txn, c->verdicts.list, c->verdicts.count, &c->err);
+}
+
+/* A refusal is stored too; anything else that failed left the store as it was. */
+static bool is_refusal(int result)
+{
+	return result == -EINVAL || result == -EILSEQ || result == -EFBIG || result == -ETIMEDOUT;
+}
+
+static void stored_draft(struct writer *w, struct change *c)
+{
+	if (!c->content)
+		return;
+	if (c->result == 0 || is_refusal(c->result))
+		drafts_committed(w->fs->drafts, c->id, c->version);
+	else
+		drafts_failed(w->fs->drafts, c->id, c->version);
+}
+
+static void removed_file(struct writer *w, struct change *c)
+{
+	if (c->result == 0 && c->removed)
+		drafts_orphan(w->fs->drafts, c->removed);
+}
+
+static void renamed_file(struct writer *w, struct change *c)
+{
+	if (c->content && c->result == 0)
+		drafts_committed(w->fs->drafts, c->id, c->version);
+	removed_file(w, c);
+}
+
+static void told_outcome(struct writer *w, struct change *c)
+{
+	struct node node;
+
+	if (node_from_ino(c->asker_ino, &node))
+		outcome_settled(w->fs, node, c->result < 0 ? &c->err : NULL);
+}
+
+static const struct {
+	const char *name;
+	int (*apply)(struct writer *w, struct change *c, pf_txn *txn);
+	void (*settled)(struct writer *w, struct change *c); /* after the commit or the failure, before the answer */
+} ops[CHANGE_OP_COUNT] = {
+	[CHANGE_MKDIR] = { "mkdir", apply_mkdir, NULL },
+	[CHANGE_MKFILE] = { "create", apply_mkfile, NULL },
+	[CHANGE_UNLINK] = { "unlink", apply_unlink, removed_file },
+	[CHANGE_RMDIR] = { "rmdir", apply_rmdir, NULL },
+	[CHANGE_RENAME] = { "rename", apply_rename, renamed_file },
+	[CHANGE_SETATTR] = { "setattr", apply_setattr, NULL },
+	[CHANGE_WRITE] = { "write", apply_write, stored_draft },
+	[CHANGE_CLOSE] = { "close", apply_close, stored_draft },
+	[CHANGE_REFUSE] = { "close", apply_refuse, stored_draft },
+	[CHANGE_FORGET] = { "forget", apply_forget, NULL },
+	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL },
+	[CHANGE_VERDICT] = { "verdict", apply_verdict, told_outcome },
+};
+
+/* ---- What became stale ---- */
+
+static void stale_inode(struct stale *stale, struct node node, bool pages)
+{
+	if (stale->inode_count == stale->inode_room) {
+		size_t room = stale->inode_room ? stale->inode_room * 2 : 64;
+		struct stale_inode *grown = realloc(stale->inodes, room * sizeof *grown);
+
+		if (!grown) {
+			stale->failed = true;
+			return;
+		}
+		stale->inodes = grown;
+		stale->inode_room = room;
+	}
+	stale->inodes[stale->inode_count++] = (struct stale_inode){ node_ino(node), pages };
+}
+
+static void stale_entry(struct stale *stale, struct node parent, const char *name)
+{
+	struct stale_entry *entry;
+
+	if (stale->entry_count == stale->entry_room) {
+		size_t room = stale->entry_room ? stale->entry_room * 2 : 16;
+		struct stale_entry *grown = realloc(stale->entries, room * sizeof *grown);
+
+		if (!grown) {
+			stale->failed = true;
+			return;
+		}
+		stale->entries = grown;
+		stale->entry_room = room;
+	}
+	entry = &stale->entries[stale->entry_count++];
+	entry->parent = node_ino(parent);
+	snprintf(entry->name, sizeof entry->name, "%s", name);
+}
+
+static void stale_free(struct stale *stale)
+{
+	free(stale->inodes);
+	free(stale->entries);
+	*stale = (struct stale){ 0 };
+}
+
+/* The directories above a scope, each with its outcome. */
+static void stale_scope(struct stale *stale, pf_scope scope)
+{
+	int64_t category = pf_scope_category(scope);
+	pf_scope chain[] = {
+		scope,
+		pf_scope_make(category, pf_scope_component_type(scope), 0),
+		pf_scope_make(category, 0, 0),
+	};
+
+	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
+		stale_inode(stale, (struct node){ NODE_SCOPE, chain[i] }, true);
+		stale_inode(stale, (struct node){ NODE_OUTCOME, chain[i] }, false);
+	}
+}
+
+static void stale_component(struct stale *stale, int64_t id)
+{
+	static const enum node_kind_id files[] = { NODE_COMPONENT, NODE_COMPONENT_JSON, NODE_SOURCE, NODE_RECORD,
+						   NODE_LINKS };
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		stale_inode(stale, (struct node){ files[i], id }, true);
+	stale_inode(stale, (struct node){ NODE_COMPONENT_OUTCOME, id }, false);
+}
+
+static int each_change(void *arg, const pf_change *change)
+{
+	struct stale *stale = arg;
+
+	if (change->kind == PF_CHANGED_COMPONENT) {
+		stale_component(stale, change->id);
+		if (change->maybe_new)
+			stale_inode(stale, (struct node){ NODE_COMPONENTS, 0 }, true);
+		return 0;
+	}
+	stale_inode(stale, (struct node){ NODE_PATTERN, change->id }, true);
+	stale_scope(stale, change->scope);
+	if (change->maybe_new || change->gone)
+		stale_entry(stale, (struct node){ NODE_SCOPE, change->scope }, change->name);
+	return 0;
+}
+
+static int by_ino(const void *a, const void *b)
+{
+	uint64_t x = ((const struct stale_inode *)a)->ino, y = ((const struct stale_inode *)b)->ino;
+
+	return x < y ? -1 : x > y;
+}
+
+static void drop_duplicates(struct stale *stale)
+{
+	size_t kept = 0;
+
+	if (stale->inode_count)
+		qsort(stale->inodes, stale->inode_count, sizeof *stale->inodes, by_ino);
+	for (size_t i = 0; i < stale->inode_count; i++)
+		if (!kept || stale->inodes[kept - 1].ino != stale->inodes[i].ino)
+			stale->inodes[kept++] = stale->inodes[i];
+	stale->inode_count = kept;
+}
+
+/* A directory that holds nothing any more is gone: its name in its parent. */
+static void stale_empty_scopes(struct writer *w, struct stale *stale)
+{
+	for (size_t i = 0; i < stale->inode_count; i++) {
+		struct node node, parent = NODE_ROOT_ID;
+		pf_totals totals;
+		pf_text path = { 0 };
+		const char *name;
+		pf_scope scope;
+
+		if (!node_from_ino(stale->inodes[i].ino, &node) || node.kind != NODE_SCOPE ||
+		    pf_store_totals(w->fs->store, node.id, &totals, NULL) != -ENOENT)
+			continue;
+		scope = node.id;
+		if (pf_scope_pattern_type(scope))
+			parent = (struct node){ NODE_SCOPE, scope & ~(pf_scope)15 };
+		else if (pf_scope_component_type(scope))
+			parent = (struct node){ NODE_SCOPE, scope & ~(pf_scope)255 };
+		if (pf_store_scope_path(w->fs->store, scope, &path, NULL) == 0 && path.len) {
+			name = strrchr(path.bytes, '/');
+			stale_entry(stale, parent, name ? name + 1 : path.bytes);
+		}
+		pf_text_free(&path);
+	}
+}
+
+/* Everything that the feed says happened since last time, whoever did it. */
+static void read_feed(struct writer *w, struct stale *stale)
+{
+	int64_t before = w->seen;
+	pf_err err = { 0 };
+
+	if (pf_store_changes(w->fs->store, &w->seen, each_change, stale, &err) < 0)
+		pf_log(PF_LOG_ERROR, "cannot read what changed: %s", err.why);
+	if (w->seen == before)
+		return;
+	stale_inode(stale, NODE_ROOT_ID, true);
+	stale_inode(stale, (struct node){ NODE_README, 0 }, true);
+	stale_inode(stale, (struct node){ NODE_STATS, 0 }, true);
+	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
+	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
+	drop_duplicates(stale);
+	stale_empty_scopes(w, stale);
+}
+
+static void tell_inodes(struct writer *w, const struct stale *stale)
+{
+	if (!w->kernel)
+		return;
+	for (size_t i = 0; i < stale->inode_count; i++)
+		w->kernel->inval_inode(w->kernel_arg, stale->inodes[i].ino, stale->inodes[i].pages);
+	if (stale->failed)
+		pf_log(PF_LOG_ERROR, "no memory to tell the kernel of every change: listings may be stale");
+}
+
+/* ---- The writer thread ---- */
+
+static void answer(struct change *change)
+{
+	change->answer(change, change->result);
+}
+
+static void log_result(struct writer *w, const struct change *change)
+{
+	int result = change->result;
+
+	if (result == -EIO || result == -ENOSPC || result == -EROFS || result == -EBUSY || result == -ENOMEM) {
+		if (!w->store_failing)
+			pf_log(PF_LOG_ERROR, "%s failed: %s", ops[change->op].name, change->err.why);
+		w->store_failing = true;
+		return;
+	}
+	w->store_failing = false;
+	if (is_refusal(result))
+		pf_log(PF_LOG_NOTICE, "refused: %s", change->err.why);
+	else if (result < 0)
+		pf_log(PF_LOG_DEBUG, "%s: %s", ops[change->op].name, change->err.why);
+}
+
+/* All of LIST get the same bad news. */
+static void fail_all(struct change *list, const pf_err *err)
+{
+	for (; list; list = list->next) {
+		list->err = *err;
+		list->result = -err->code;
+	}
+}
+
+/* True where the whole of LIST went through one transaction, each with its own result. */
+static bool commit_together(struct writer *w, struct change *list, pf_err *err)
+{
+	pf_txn *txn = pf_txn_begin(w->fs->store, err);
+
+	if (!txn)
+		return false;
+	for (struct change *c = list; c; c = c->next) {
+		pf_err_clear(&c->err);
+		c->removed = 0;
+		c->result = ops[c->op].apply(w, c, txn);
+		if (pf_txn_broken(txn)) {
+			*err = c->err;
+			pf_txn_rollback(txn);
+			return false;
+		}
+	}
+	return pf_txn_commit(txn, err) == 0;
+}
+
+static void commit(struct writer *w, struct change *list)
+{
+	pf_err err = { 0 };
+
+	if (commit_together(w, list, &err))
+		return;
+	if (!list->next) {
+		fail_all(list, &err);
+		return;
+	}
+	/* One of them broke the group: each on its own, so that the others do not pay. */
+	for (struct change *c = list, *rest; c; c = rest) {
+		rest = c->next;
+		c->next = NULL;
+		pf_err_clear(&err);
+		if (!commit_together(w, c, &err))
+			fail_all(c, &err);
+		c->next = rest;
+	}
+}
+
+static void hand_to_notifier(struct writer *w, struct stale *stale, struct change *answers)
+{
+	struct notice *notice = stale->entry_count ? calloc(1, sizeof *notice) : NULL;
+
+	if (!notice) {
+		for (struct change *c = answers, *next; c; c = next) {
+			next = c->next;
+			answer(c);
+		}
+		stale_free(stale);
+		return;
+	}
+	notice->stale = *stale;
+	notice->answers = answers;
+	pthread_mutex_lock(&w->lock);
+	*w->last_notice = notice;
+	w->last_notice = &notice->next;
+	pthread_cond_signal(&w->noticed);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Commits LIST, tells the kernel, answers: in the order that change.h explains. */
+static void run_group(struct writer *w, struct change *list)
+{
+	struct stale stale = { 0 };
+	struct change *answers = NULL, **last = &answers;
+
+	commit(w, list);
+	for (struct change *c = list; c; c = c->next) {
+		log_result(w, c);
+		if (ops[c->op].settled)
+			ops[c->op].settled(w, c);
+	}
+	read_feed(w, &stale);
+	for (struct change *c = list; c; c = c->next) {
+		struct node node;
+
+		/* The listing beside a closed file has a new receipt or error; a written outcome has a new time. */
+		if (c->asker_ino && node_from_ino(c->asker_ino, &node)) {
+			pf_file file;
+
+			stale_inode(&stale, node, false);
+			if (node.kind == NODE_FILE && pf_store_file_stat(w->fs->store, node.id, &file, NULL) == 0)
+				stale_inode(&stale, (struct node){ NODE_FILE, file.parent }, false);
+		}
+	}
+	tell_inodes(w, &stale);
+	for (struct change *c = list, *next; c; c = next) {
+		next = c->next;
+		c->next = NULL;
+		if (c->holds_directory) {
+			answer(c);
+		} else {
+			*last = c;
+			last = &c->next;
+		}
+	}
+	hand_to_notifier(w, &stale, answers);
+}
+
+static void answer_nobody(struct change *change, int result)
+{
+	(void)result;
+	change_free(change);
+}
+
+/* Drafts that are not being closed are stored all the same, so that a crash costs seconds at the most. */
+static size_t store_idle_drafts(struct writer *w, int64_t before)
+{
+	int64_t files[IDLE_BATCH];
+	size_t count = drafts_idle(w->fs->drafts, before, files, IDLE_BATCH);
+
+	for (size_t i = 0; i < count; i++) {
+		struct change *change = change_new();
+		struct draft_copy copy;
+
+		if (!change)
+			return 0;
+		if (!drafts_take(w->fs->drafts, files[i], false, &copy, NULL)) {
+			change_free(change);
+			continue;
+		}
+		change->op = CHANGE_WRITE;
+		change->id = files[i];
+		change->content = copy.content;
+		change->len = copy.len;
+		change->mtime = copy.mtime;
+		change->version = copy.version;
+		change->answer = answer_nobody;
+		run_group(w, change);
+	}
+	return count;
+}
+
+static void tick(struct writer *w)
+{
+	if (pf_store_foreign_commit(w->fs->store)) {
+		struct stale stale = { 0 };
+
+		read_feed(w, &stale);
+		tell_inodes(w, &stale);
+		hand_to_notifier(w, &stale, NULL);
+	}
+	store_idle_drafts(w, fs_now() - (int64_t)IDLE_DRAFT_S * 1000000000);
+}
+
+/* The next group: all that is queued; NULL after a tick without any. False when it is time to end. */
+static bool next_group(struct writer *w, struct change **list)
+{
+	struct timespec until;
+	bool go_on;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += TICK_MS * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&w->lock);
+	while (!w->first && !w->stop)
+		if (pthread_cond_timedwait(&w->queued, &w->lock, &until) == ETIMEDOUT)
+			break;
+	*list = w->first;
+	w->first = NULL;
+	w->last = &w->first;
+	go_on = *list || !w->stop;
+	pthread_mutex_unlock(&w->lock);
+	return go_on;
+}
+
+static void *writer_main(void *arg)
+{
+	struct writer *w = arg;
+	int64_t ticked = fs_now();
+	struct change *list;
+
+	while (next_group(w, &list)) {
+		int64_t now;
+
+		if (list)
+			run_group(w, list);
+		now = fs_now();
+		if (!list || now - ticked > TICK_MS * (int64_t)1000000 || now < ticked) {
+			ticked = now;
+			tick(w);
+		}
+	}
+	/* What cannot be stored any more must not keep the daemon from ending. */
+	for (int rounds = 0; rounds < LAST_ROUNDS && store_idle_drafts(w, INT64_MAX); rounds++)
+		;
+	return NULL;
+}
+
+static void *notifier_main(void *arg)
+{
+	struct writer *w = arg;
+
+	for (;;) {
+		struct notice *notice;
+
+		pthread_mutex_lock(&w->lock);
+		while (!w->first_notice && !w->stop_notices)
+			pthread_cond_wait(&w->noticed, &w->lock);
+		notice = w->first_notice;
+		if (notice) {
+			w->first_notice = notice->next;
+			if (!w->first_notice)
+				w->last_notice = &w->first_notice;
+		}
+		pthread_mutex_unlock(&w->lock);
+		if (!notice)
+			return NULL;
+		for (size_t i = 0; w->kernel && i < notice->stale.entry_count; i++)
+			w->kernel->inval_entry(w->kernel_arg, notice->stale.entries[i].parent,
+					       notice->stale.entries[i].name);
+		notice->stale.entry_count = 0;
+		for (struct change *c = notice->answers, *next; c; c = next) {
+			next = c->next;
+			answer(c);
+		}
+		stale_free(&notice->stale);
+		free(notice);
+	}
+}
+
+void writer_submit(struct writer *w, struct change *change)
+{
+	change->next = NULL;
+	pthread_mutex_lock(&w->lock);
+	*w->last = change;
+	w->last = &change->next;
+	pthread_cond_signal(&w->queued);
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Signals are the main thread's. */
+static int start_thread(pthread_t *thread, void *(*main)(void *), void *arg)
+{
+	sigset_t all, old;
+	int result;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	result = pthread_create(thread, NULL, main, arg);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return result;
+}
+
+struct writer *writer_new(struct pf_fs *fs, pf_err *err)
+{
+	struct writer *w = calloc(1, sizeof *w);
+	pthread_condattr_t monotonic;
+	int result;
+
+	if (!w) {
+		pf_fail(err, ENOMEM, "no memory to start");
+		return NULL;
+	}
+	w->fs = fs;
+	w->last = &w->first;
+	w->last_notice = &w->first_notice;
+	w->seen = INT64_MAX;
+	w->extractor = pf_extractor_new(&fs->limits, err);
+	if (!w->extractor || pf_store_changes(fs->store, &w->seen, each_change, NULL, err) < 0) {
+		pf_extractor_free(w->extractor);
+		free(w);
+		return NULL;
+	}
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_condattr_init(&monotonic);
+	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->queued, &monotonic);
+	pthread_cond_init(&w->noticed, &monotonic);
+	pthread_condattr_destroy(&monotonic);
+	result = start_thread(&w->notifier, notifier_main, w);
+	if (result == 0) {
+		result = start_thread(&w->thread, writer_main, w);
+		if (result)
+			pthread_cancel(w->notifier);
+	}
+	if (result) {
+		pf_fail(err, result, "cannot start a thread: %s", strerror(result));
+		pf_extractor_free(w->extractor);
+		free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void writer_set_kernel(struct writer *w, const struct kernel_ops *kernel, void *arg)
+{
+	w->kernel_arg = arg;
+	w->kernel = kernel;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	pthread_mutex_lock(&w->lock);
+	w->stop = true;
+	pthread_cond_signal(&w->queued);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pthread_mutex_lock(&w->lock);
+	w->stop_notices = true;
+	pthread_cond_signal(&w->noticed);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->notifier, NULL);
+	for (size_t i = 0; i < w->extractor_count; i++)
+		pf_extractor_free(w->extractors[i]);
+	pf_extractor_free(w->extractor);
+	pthread_cond_destroy(&w->queued);
+	pthread_cond_destroy(&w->noticed);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+}
+
+pf_extractor *writer_borrow_extractor(struct writer *w, pf_err *err)
+{
+	pf_extractor *extractor = NULL;
+
+	pthread_mutex_lock(&w->lock);
+	if (w->extractor_count)
+		extractor = w->extractors[--w->extractor_count];
+	pthread_mutex_unlock(&w->lock);
+	return extractor ? extractor : pf_extractor_new(&w->fs->limits, err);
+}
+
+void writer_return_extractor(struct writer *w, pf_extractor *extractor)
+{
+	pthread_mutex_lock(&w->lock);
+	if (w->extractor_count < EXTRACTORS) {
+		w->extractors[w->extractor_count++] = extractor;
+		extractor = NULL;
+	}
+	pthread_mutex_unlock(&w->lock);
+	pf_extractor_free(extractor);
+}

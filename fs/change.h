@@ -1,0 +1,117 @@
+/*
+ * Changes: what the mount's users write, and the one thread that commits it.
+ *
+ * A handler that changes something fills a `struct change` and hands it over;
+ * it waits for nothing. The writer thread takes whatever is queued, carries it
+ * out in one transaction (writers that arrive while a commit is in flight share
+ * the next one), tells the kernel what became stale, and answers. So an answer
+ * means: durable, and visible to whoever looks.
+ *
+ * Who waits for whom. The kernel holds locks while a request is unanswered, and
+ * some notices need such a lock, so the order matters:
+ *
+ *  - inode notices (inval_inode) take no directory lock, and wait at most for
+ *    pages that are being read; serving threads never wait for the writer, so
+ *    such reads are always served. The pages of `outcome` files are locked by
+ *    their own writers: these get attributes-only notices, and the kernel drops
+ *    their pages when it sees the new time. The writer thread sends them all
+ *    before it answers.
+ *  - entry notices (inval_entry) take the directory's lock, which the caller of
+ *    unlink, rename, … in it holds until answered. The writer thread answers
+ *    those first, and leaves entry notices to a second thread, which answers
+ *    the rest of the group after them. The writer thread itself never waits
+ *    for the kernel, so whoever holds that directory's lock is answered.
+ *
+ * A change's functions may run several times: where a group's transaction
+ * breaks (full disk, …), each of its changes is carried out again on its own, so
+ * that one culprit does not fail the others.
+ */
+#ifndef PF_CHANGE_H
+#define PF_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+struct pf_fs;
+struct writer;
+
+enum change_op {
+	CHANGE_NONE,
+	CHANGE_MKDIR,   /* parent, name, mode, implicit → made */
+	CHANGE_MKFILE,  /* parent, name, mode → made */
+	CHANGE_UNLINK,  /* parent, name → removed */
+	CHANGE_RMDIR,   /* parent, name */
+	CHANGE_RENAME,  /* parent, name, new_parent, new_name, flags, and a draft of ID, if any → removed */
+	CHANGE_SETATTR, /* id, mask, values */
+	CHANGE_WRITE,   /* id, content, len, mtime, version */
+	CHANGE_CLOSE,   /* the same, judgement */
+	CHANGE_REFUSE,  /* the same, code, why */
+	CHANGE_FORGET,  /* id */
+	CHANGE_ARCHIVE, /* id */
+	CHANGE_VERDICT, /* verdicts */
+	CHANGE_OP_COUNT,
+};
+
+/* The verdicts of one write to an `outcome` file; owns what it points to. */
+struct verdicts {
+	pf_verdict *list;
+	size_t count;
+};
+
+struct change {
+	struct change *next;
+	enum change_op op;
+
+	/* The asker's: called once, from any thread; RESULT is 0 or minus an errno value. It frees the change. */
+	void (*answer)(struct change *change, int result);
+	void *request;
+	bool holds_directory; /* the caller holds a directory's lock until answered */
+
+	int64_t parent, new_parent, id;
+	char name[256], new_name[256];
+	unsigned flags, mask;
+	mode_t mode;
+	bool implicit;
+	pf_file values;
+	char *content; /* owned */
+	size_t len;
+	int64_t mtime;
+	uint64_t version;
+	int code;
+	char why[sizeof((pf_err *)0)->why];
+	pf_judgement *judgement; /* owned */
+	struct verdicts verdicts;
+	uint64_t asker_ino; /* the file written to or closed, for the log and for notices */
+	size_t written;     /* bytes that the asker wrote, for its answer */
+
+	pf_file made;
+	int64_t removed;
+	int result;
+	pf_err err;
+};
+
+/* Zeroed; NULL without memory. change_free frees what it owns. */
+struct change *change_new(void);
+void change_free(struct change *change);
+
+/* How the kernel is told; implemented by ll.c. Any thread. */
+struct kernel_ops {
+	void (*inval_inode)(void *arg, uint64_t ino, bool pages);
+	void (*inval_entry)(void *arg, uint64_t parent, const char *name);
+};
+
+struct writer *writer_new(struct pf_fs *fs, pf_err *err);
+void writer_set_kernel(struct writer *writer, const struct kernel_ops *ops, void *arg);
+/* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
+void writer_submit(struct writer *writer, struct change *change);
+/* Carries out what is queued, answers all, and ends. NULL is fine. */
+void writer_free(struct writer *writer);
+
+/* An extractor for as long as the caller wants it; back with writer_return_extractor. NULL on failure. */
+pf_extractor *writer_borrow_extractor(struct writer *writer, pf_err *err);
+void writer_return_extractor(struct writer *writer, pf_extractor *extractor);
+
+#endif

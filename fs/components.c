@@ -1,0 +1,235 @@
+/* components/NAME/: its texts, its outcome, links to its patterns. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "fs.h"
+
+static const struct node_fixed fixed[] = {
+	{ "source.py", NODE_SOURCE },
+	{ "component.json", NODE_COMPONENT_JSON },
+	{ "patterns.json", NODE_RECORD },
+	{ "outcome", NODE_COMPONENT_OUTCOME },
+	{ "outcome.error", NODE_COMPONENT_OUTCOME_ERROR },
+	{ "patterns", NODE_LINKS },
+};
+enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
+
+int components_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	int64_t count, mtime;
+	int result = pf_store_component_totals(fs->store, &count, &mtime, err);
+
+	if (result == 0)
+		node_attr_fill(node, 0, mtime ? mtime : fs->mounted_at, count, attr);
+	return result;
+}
+
+/* The attributes of NODE, which is the component ENTRY or one of its files. */
+static void fill(struct node node, const pf_component_entry *entry, struct node_attr *attr)
+{
+	switch (node.kind) {
+	case NODE_SOURCE:
+		node_attr_fill(node, entry->source_size, entry->source_mtime, 0, attr);
+		break;
+	case NODE_RECORD:
+		node_attr_fill(node, entry->record_size, entry->source_mtime, 0, attr);
+		break;
+	case NODE_COMPONENT_JSON:
+		node_attr_fill(node, entry->document_size, entry->mtime, 0, attr);
+		break;
+	case NODE_COMPONENT:
+		node_attr_fill(node, 0, entry->mtime, 1, attr);
+		break;
+	default:
+		node_attr_fill(node, 0, entry->mtime, 0, attr);
+	}
+}
+
+/* The row's attr of NODE_COMPONENT and of all that has the component's id. */
+int component_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	pf_component_entry entry;
+	int result = pf_store_component_stat(fs->store, node.id, &entry, err);
+
+	if (result == 0)
+		fill(node, &entry, attr);
+	return result;
+}
+
+int components_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		      pf_err *err)
+{
+	pf_component_entry entry;
+	int result = pf_store_component_find(fs->store, name, &entry, err);
+
+	(void)dir;
+	if (result < 0)
+		return result;
+	*node = (struct node){ NODE_COMPONENT, entry.id };
+	fill(*node, &entry, attr);
+	return 0;
+}
+
+static int emit_component(void *arg, const pf_component_entry *entry)
+{
+	struct node_listing *listing = arg;
+	struct node node = { NODE_COMPONENT, entry->id };
+	struct node_attr attr;
+
+	fill(node, entry, &attr);
+	return listing->emit(listing, entry->name, node, &attr, COOKIE_ROWS + entry->id);
+}
+
+int components_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	(void)dir;
+	return pf_store_component_list(fs->store, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_component, listing,
+				       err);
+}
+
+int component_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		     pf_err *err)
+{
+	return node_find_fixed(fs, dir, fixed, FIXED_COUNT, name, node, attr, err);
+}
+
+int component_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	return node_list_fixed(fs, dir, fixed, FIXED_COUNT, cookie, listing, err);
+}
+
+int component_text_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+{
+	static const enum pf_component_text texts[NODE_KIND_COUNT] = {
+		[NODE_SOURCE] = PF_COMPONENT_SOURCE,
+		[NODE_COMPONENT_JSON] = PF_COMPONENT_DOCUMENT,
+		[NODE_RECORD] = PF_COMPONENT_RECORD,
+	};
+
+	return pf_store_component_text(fs->store, node.id, texts[node.kind], out, err);
+}
+
+/* ---- patterns/: a symlink for each pattern that the component shows ---- */
+
+enum { PATTERN_BITS = 28 };
+
+static struct node link_node(int64_t component, int64_t pattern)
+{
+	return (struct node){ NODE_LINK, component << PATTERN_BITS | pattern };
+}
+
+int links_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	return component_attr(fs, node, attr, err);
+}
+
+/* Appends where the link to ENTRY leads: three levels up is the mount. */
+static int append_target(struct pf_fs *fs, const pf_pattern_entry *entry, const char *name, pf_text *out, pf_err *err)
+{
+	int result;
+
+	pf_text_puts(out, "../../../");
+	result = pf_store_scope_path(fs->store, entry->scope, out, err);
+	pf_text_printf(out, "/%s", name);
+	return result;
+}
+
+/* A link's size is its target's length, as everywhere. */
+static int fill_link(struct pf_fs *fs, struct node node, const pf_pattern_entry *entry, const char *name,
+		     struct node_attr *attr, pf_err *err)
+{
+	pf_text target = { 0 };
+	int result = append_target(fs, entry, name, &target, err);
+
+	node_attr_fill(node, (int64_t)target.len, entry->mtime, 0, attr);
+	pf_text_free(&target);
+	return result;
+}
+
+int links_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+{
+	pf_pattern_entry entry;
+	int result = pf_store_component_pattern_find(fs->store, dir.id, name, &entry, err);
+
+	if (result < 0)
+		return result;
+	*node = link_node(dir.id, entry.id);
+	return fill_link(fs, *node, &entry, name, attr, err);
+}
+
+/* The store's callbacks may not call back into it: the scopes' paths are needed, so entries are copied first. */
+struct link_batch {
+	struct {
+		pf_pattern_entry entry;
+		char name[NAME_MAX + 1];
+	} links[64];
+	size_t count;
+};
+
+static int collect_link(void *arg, const pf_pattern_entry *entry)
+{
+	struct link_batch *batch = arg;
+
+	batch->links[batch->count].entry = *entry;
+	snprintf(batch->links[batch->count].name, sizeof batch->links[0].name, "%s", entry->name);
+	batch->count++;
+	return batch->count == sizeof batch->links / sizeof *batch->links;
+}
+
+int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	int64_t after = cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0;
+	struct link_batch batch;
+
+	do {
+		int result;
+
+		batch.count = 0;
+		result = pf_store_component_patterns(fs->store, dir.id, after, collect_link, &batch, err);
+		for (size_t i = 0; result >= 0 && i < batch.count; i++) {
+			const pf_pattern_entry *entry = &batch.links[i].entry;
+			struct node node = link_node(dir.id, entry->id);
+			struct node_attr attr;
+
+			result = fill_link(fs, node, entry, batch.links[i].name, &attr, err);
+			if (result == 0 && listing->emit(listing, batch.links[i].name, node, &attr, COOKIE_ROWS + entry->id))
+				return 0;
+			after = entry->id;
+		}
+		if (result < 0)
+			return result;
+	} while (batch.count);
+	return 0;
+}
+
+/* The pattern behind a link, and its name, which only its component's listing tells. */
+static int find_link(struct pf_fs *fs, struct node node, struct link_batch *batch, pf_err *err)
+{
+	int64_t pattern = node.id & ((1 << PATTERN_BITS) - 1);
+	int result;
+
+	batch->count = 0;
+	result = pf_store_component_patterns(fs->store, node.id >> PATTERN_BITS, pattern - 1, collect_link, batch, err);
+	if (result < 0)
+		return result;
+	if (batch->count == 0 || batch->links[0].entry.id != pattern)
+		return pf_fail(err, ENOENT, "the component does not show this pattern any more");
+	return 0;
+}
+
+int link_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	struct link_batch batch;
+	int result = find_link(fs, node, &batch, err);
+
+	return result < 0 ? result : fill_link(fs, node, &batch.links[0].entry, batch.links[0].name, attr, err);
+}
+
+int link_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+{
+	struct link_batch batch;
+	int result = find_link(fs, node, &batch, err);
+
+	return result < 0 ? result : append_target(fs, &batch.links[0].entry, batch.links[0].name, out, err);
+}

@@ -1,0 +1,64 @@
+#include "fs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { DEFAULT_MAX_FILE = 4 << 20 };
+
+int64_t fs_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read_only, pf_err *err)
+{
+	struct pf_fs *fs = calloc(1, sizeof *fs);
+
+	if (!fs) {
+		pf_store_close(store);
+		pf_fail(err, ENOMEM, "no memory to start");
+		return NULL;
+	}
+	fs->store = store;
+	fs->limits = *limits;
+	fs->max_file = limits->max_source ? limits->max_source : DEFAULT_MAX_FILE;
+	fs->read_only = read_only;
+	fs->mounted_at = fs_now();
+	fs->drafts = drafts_new(store, fs->max_file);
+	fs->outcomes = outcomes_new();
+	if (fs->drafts && fs->outcomes && !read_only)
+		fs->writer = writer_new(fs, err);
+	if (!fs->drafts || !fs->outcomes || (!read_only && !fs->writer)) {
+		pf_fail(err, ENOMEM, "no memory to start");
+		fs_free(fs);
+		return NULL;
+	}
+	return fs;
+}
+
+void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg)
+{
+	if (fs->writer)
+		writer_set_kernel(fs->writer, ops, arg);
+}
+
+void fs_stop(struct pf_fs *fs)
+{
+	writer_free(fs->writer);
+	fs->writer = NULL;
+}
+
+void fs_free(struct pf_fs *fs)
+{
+	if (!fs)
+		return;
+	fs_stop(fs);
+	drafts_free(fs->drafts);
+	outcomes_free(fs->outcomes);
+	pf_store_close(fs->store);
+	free(fs);
+}

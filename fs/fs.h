@@ -1,0 +1,35 @@
+/*
+ * One mounted file system: what its nodes and its writer share.
+ */
+#ifndef PF_FS_H
+#define PF_FS_H
+
+#include "change.h"
+#include "draft.h"
+#include "node.h"
+#include "outcome.h"
+
+struct pf_fs {
+	pf_store *store;           /* owned */
+	pf_extract_limits limits;  /* as given, zeros for the defaults */
+	size_t max_file;           /* bytes of a file under incoming/ */
+	int64_t mounted_at;        /* ns; the time of what has no time of its own */
+	bool read_only;
+	struct drafts *drafts;     /* owned */
+	struct outcomes *outcomes; /* owned */
+	struct writer *writer;     /* owned; NULL where read-only */
+};
+
+/* Takes STORE over, also on failure. Starts the writer's threads: not before fork(). */
+struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read_only, pf_err *err);
+/* Tells the kernel of changes by OPS; before the first request. */
+void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg);
+/* Commits what is queued and what is in drafts, answers, and ends the threads. Nothing can be changed afterwards. */
+void fs_stop(struct pf_fs *fs);
+/* Stops, and closes the store. NULL is fine. */
+void fs_free(struct pf_fs *fs);
+
+/* Now, ns since the epoch. */
+int64_t fs_now(void);
+
+#endif

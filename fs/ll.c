@@ -1,0 +1,727 @@
+/*
+ * Handlers decode, call, and reply. What a request means is the node's row's
+ * business (node.c); what changes is queued for the writer (change.c), whose
+ * answer comes from another thread.
+ *
+ * No open. A request a file is what a file system in user space pays for, so
+ * open and opendir are answered ENOSYS once, where the kernel understands that
+ * it need not ask again: it then keeps pages and listings cached, and sends
+ * neither open nor release. Hence there are no file handles, and content that is
+ * being written belongs to the inode (draft.h). Creation is mknod, for the same
+ * reason. O_TRUNC must come as a truncation, not hidden in an open that is never
+ * sent: FUSE_CAP_ATOMIC_O_TRUNC is cleared.
+ *
+ * Permissions are the kernel's to check (default_permissions), except that root
+ * may open anything for writing: what has no write side answers EROFS.
+ */
+#include "ll.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "incoming.h"
+#include "log.h"
+
+static struct ll *ll_of(fuse_req_t request)
+{
+	return fuse_req_userdata(request);
+}
+
+/* ---- Attributes ---- */
+
+static struct timespec timespec_of(int64_t ns)
+{
+	struct timespec t = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 };
+
+	if (t.tv_nsec < 0) {
+		t.tv_nsec += 1000000000;
+		t.tv_sec--;
+	}
+	return t;
+}
+
+static int64_t ns_of(struct timespec t)
+{
+	int64_t seconds = t.tv_sec;
+
+	/* Beyond the years 1678 to 2262 nanoseconds do not fit: the nearest that do. */
+	if (seconds > INT64_MAX / 1000000000 - 1)
+		return INT64_MAX;
+	if (seconds < INT64_MIN / 1000000000 + 1)
+		return INT64_MIN;
+	return seconds * 1000000000 + t.tv_nsec;
+}
+
+static struct stat stat_of(const struct ll *ll, struct node node, const struct node_attr *attr)
+{
+	mode_t hidden = S_ISLNK(attr->mode) ? 0 : ll->umask;
+
+	return (struct stat){
+		.st_ino = node_ino(node),
+		.st_mode = attr->mode & ~hidden,
+		.st_nlink = attr->nlink,
+		.st_uid = attr->uid < 0 ? ll->uid : (uid_t)attr->uid,
+		.st_gid = attr->gid < 0 ? ll->gid : (gid_t)attr->gid,
+		.st_size = attr->size,
+		.st_blksize = 4096,
+		.st_blocks = (attr->size + 511) / 512,
+		.st_atim = timespec_of(attr->atime),
+		.st_mtim = timespec_of(attr->mtime),
+		.st_ctim = timespec_of(attr->ctime),
+	};
+}
+
+static struct fuse_entry_param entry_of(const struct ll *ll, struct node node, const struct node_attr *attr)
+{
+	return (struct fuse_entry_param){
+		.ino = node_ino(node),
+		.attr = stat_of(ll, node, attr),
+		.attr_timeout = attr->attr_ms / 1000.0,
+		.entry_timeout = attr->entry_ms / 1000.0,
+	};
+}
+
+/* ---- Replies ---- */
+
+static void reply_err(fuse_req_t request, int result)
+{
+	fuse_reply_err(request, result < 0 ? -result : 0);
+}
+
+static void reply_attr(fuse_req_t request, struct node node, const struct node_attr *attr)
+{
+	struct stat st = stat_of(ll_of(request), node, attr);
+
+	fuse_reply_attr(request, &st, attr->attr_ms / 1000.0);
+}
+
+/* Decodes INO; replies ENOENT and returns false where it is none of ours. */
+static bool decode(fuse_req_t request, fuse_ino_t ino, struct node *node)
+{
+	if (node_from_ino(ino, node))
+		return true;
+	fuse_reply_err(request, ENOENT);
+	return false;
+}
+
+static void answer_err(struct change *change, int result)
+{
+	reply_err(change->request, result);
+	change_free(change);
+}
+
+static void answer_written(struct change *change, int result)
+{
+	if (result < 0)
+		reply_err(change->request, result);
+	else
+		fuse_reply_write(change->request, change->written);
+	change_free(change);
+}
+
+static void answer_made(struct change *change, int result)
+{
+	fuse_req_t request = change->request;
+
+	if (result < 0) {
+		reply_err(request, result);
+	} else {
+		struct node node = { NODE_FILE, change->made.id };
+		struct node_attr attr;
+		struct fuse_entry_param entry;
+
+		file_attr_fill(&change->made, &attr);
+		entry = entry_of(ll_of(request), node, &attr);
+		fuse_reply_entry(request, &entry);
+	}
+	change_free(change);
+}
+
+static void answer_attr(struct change *change, int result)
+{
+	fuse_req_t request = change->request;
+	struct node node;
+	struct node_attr attr;
+
+	if (result == 0 && node_from_ino(change->asker_ino, &node))
+		result = node_attr(ll_of(request)->fs, node, &attr, NULL);
+	if (result < 0)
+		reply_err(request, result);
+	else
+		reply_attr(request, node, &attr);
+	change_free(change);
+}
+
+static void answer_nobody(struct change *change, int result)
+{
+	(void)result;
+	change_free(change);
+}
+
+/* A change for REQUEST; replies ENOMEM where there is none. */
+static struct change *start_change(fuse_req_t request, void (*answer)(struct change *, int))
+{
+	struct change *change = change_new();
+
+	if (!change) {
+		fuse_reply_err(request, ENOMEM);
+		return NULL;
+	}
+	change->request = request;
+	change->answer = answer;
+	return change;
+}
+
+/* What a row's write side returned: queue, or answer at once. */
+static void finish(struct change *change, int result, const pf_err *err)
+{
+	struct ll *ll = ll_of(change->request);
+
+	if (result > 0 && ll->fs->writer) {
+		writer_submit(ll->fs->writer, change);
+		return;
+	}
+	if (result > 0)
+		result = -EROFS;
+	if (result < 0 && err->code)
+		pf_log(PF_LOG_DEBUG, "refused: %s", err->why);
+	change->answer(change, result);
+}
+
+/* ---- Looking ---- */
+
+static void ll_init(void *userdata, struct fuse_conn_info *conn)
+{
+	struct ll *ll = userdata;
+
+	conn->want &= ~(unsigned)(FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_SPLICE_READ |
+				  FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
+	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_AUTO_INVAL_DATA |
+				       FUSE_CAP_PARALLEL_DIROPS | FUSE_CAP_ASYNC_READ);
+	conn->time_gran = 1;
+	ll->no_open = conn->capable & FUSE_CAP_NO_OPEN_SUPPORT;
+	ll->no_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
+	if (ll->ready)
+		ll->ready();
+}
+
+static void ll_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	struct ll *ll = ll_of(request);
+	struct fuse_entry_param entry;
+	struct node dir, node;
+	struct node_attr attr;
+	struct change *change;
+	int result;
+
+	if (!decode(request, parent, &dir))
+		return;
+	result = node_lookup(ll->fs, dir, name, &node, &attr, NULL);
+	if (result == -EAGAIN) {
+		change = start_change(request, answer_made);
+		if (change) {
+			file_make_implicit(dir, name, change);
+			finish(change, 1, NULL);
+		}
+	} else if (result == 0) {
+		entry = entry_of(ll, node, &attr);
+		fuse_reply_entry(request, &entry);
+	} else if (result == -ENOENT && attr.entry_ms) {
+		entry = (struct fuse_entry_param){ .entry_timeout = attr.entry_ms / 1000.0 };
+		fuse_reply_entry(request, &entry);
+	} else {
+		reply_err(request, result);
+	}
+}
+
+static void ll_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct node node;
+	struct node_attr attr;
+	int result;
+
+	(void)fi;
+	if (!decode(request, ino, &node))
+		return;
+	result = node_attr(ll_of(request)->fs, node, &attr, NULL);
+	if (result < 0)
+		reply_err(request, result);
+	else
+		reply_attr(request, node, &attr);
+}
+
+static void ll_readlink(fuse_req_t request, fuse_ino_t ino)
+{
+	pf_text text = { 0 };
+	struct node node;
+	int result;
+
+	if (!decode(request, ino, &node))
+		return;
+	result = node_read(ll_of(request)->fs, node, 0, SIZE_MAX, &text, NULL);
+	pf_text_add(&text, "", 0);
+	if (result < 0 || text.failed)
+		reply_err(request, result < 0 ? result : -ENOMEM);
+	else
+		fuse_reply_readlink(request, text.bytes);
+	pf_text_free(&text);
+}
+
+static void ll_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	if (ll_of(request)->no_open) {
+		fuse_reply_err(request, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fuse_reply_open(request, fi);
+}
+
+static void ll_opendir(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	if (ll_of(request)->no_opendir) {
+		fuse_reply_err(request, ENOSYS);
+		return;
+	}
+	fi->keep_cache = 1;
+	fi->cache_readdir = 1;
+	fuse_reply_open(request, fi);
+}
+
+static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
+{
+	pf_text text = { 0 };
+	pf_err err = { 0 };
+	struct node node;
+	int result;
+
+	(void)fi;
+	if (!decode(request, ino, &node))
+		return;
+	result = node_read(ll_of(request)->fs, node, offset, size, &text, &err);
+	if (result < 0 && result != -ENOENT)
+		pf_log(PF_LOG_ERROR, "cannot read: %s", err.why);
+	if (result < 0 || text.failed)
+		reply_err(request, result < 0 ? result : -ENOMEM);
+	else
+		fuse_reply_buf(request, text.bytes, text.len);
+	pf_text_free(&text);
+}
+
+/* ---- Listing ---- */
+
+struct ll_listing {
+	struct node_listing base; /* first: what the nodes see */
+	fuse_req_t request;
+	struct node dir;
+	char *buffer;
+	size_t len, room;
+	bool plus;
+};
+
+static int add_entry(struct ll_listing *listing, const char *name, const struct fuse_entry_param *entry, off_t cookie)
+{
+	char *at = listing->buffer + listing->len;
+	size_t left = listing->room - listing->len;
+	size_t need = listing->plus ? fuse_add_direntry_plus(listing->request, at, left, name, entry, cookie) :
+				      fuse_add_direntry(listing->request, at, left, name, &entry->attr, cookie);
+
+	if (need > left) {
+		listing->base.full = true;
+		return 1;
+	}
+	listing->len += need;
+	return 0;
+}
+
+/* The kernel's cookies are two higher than the nodes': `.` and `..` come first. */
+enum { DOTS = 2 };
+
+static int emit(struct node_listing *base, const char *name, struct node node, const struct node_attr *attr, int64_t cookie)
+{
+	struct ll_listing *listing = (struct ll_listing *)base;
+	struct fuse_entry_param entry = entry_of(ll_of(listing->request), node, attr);
+
+	return add_entry(listing, name, &entry, cookie + DOTS);
+}
+
+static int list_dots(struct ll_listing *listing, off_t cookie)
+{
+	static const char *const dots[DOTS] = { ".", ".." };
+
+	for (off_t i = cookie; i < DOTS; i++) {
+		/* Inode 0: the kernel does not count these as looked up. */
+		struct fuse_entry_param entry = { .attr = { .st_ino = node_ino(listing->dir), .st_mode = S_IFDIR } };
+
+		if (add_entry(listing, dots[i], &entry, i + 1))
+			return 1;
+	}
+	return 0;
+}
+
+static void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, bool plus)
+{
+	struct ll_listing listing = { { emit, false }, request, { 0 }, NULL, 0, size, plus };
+	pf_err err = { 0 };
+	int result = 0;
+
+	if (!decode(request, ino, &listing.dir))
+		return;
+	listing.buffer = malloc(size ? size : 1);
+	if (!listing.buffer || cookie < 0) {
+		free(listing.buffer);
+		fuse_reply_err(request, cookie < 0 ? EINVAL : ENOMEM);
+		return;
+	}
+	if (!list_dots(&listing, cookie))
+		result = node_list(ll_of(request)->fs, listing.dir, cookie > DOTS ? cookie - DOTS : 0, &listing.base, &err);
+	if (result < 0 && result != -ENOENT)
+		pf_log(PF_LOG_ERROR, "cannot list: %s", err.why);
+	if (result < 0)
+		reply_err(request, result);
+	else
+		fuse_reply_buf(request, listing.buffer, listing.len);
+	free(listing.buffer);
+}
+
+static void ll_readdir(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(request, ino, size, cookie, false);
+}
+
+static void ll_readdirplus(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(request, ino, size, cookie, true);
+}
+
+static void ll_statfs(fuse_req_t request, fuse_ino_t ino)
+{
+	struct statvfs out;
+	int result = pf_store_statvfs(ll_of(request)->fs->store, &out, NULL);
+
+	(void)ino;
+	if (result < 0) {
+		reply_err(request, result);
+		return;
+	}
+	out.f_namemax = NAME_MAX;
+	fuse_reply_statfs(request, &out);
+}
+
+/* ---- Writing ---- */
+
+static void ll_write(fuse_req_t request, fuse_ino_t ino, const char *bytes, size_t size, off_t offset,
+		     struct fuse_file_info *fi)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node node;
+
+	(void)fi;
+	if (!decode(request, ino, &node))
+		return;
+	if (!node_kinds[node.kind].write || ll->fs->read_only) {
+		fuse_reply_err(request, EROFS);
+		return;
+	}
+	change = start_change(request, answer_written);
+	if (!change)
+		return;
+	change->written = size;
+	finish(change, node_kinds[node.kind].write(ll->fs, node, bytes, size, offset, change, &err), &err);
+}
+
+static unsigned set_mask(const struct stat *st, int to_set, pf_file *values)
+{
+	unsigned mask = 0;
+	int64_t now = fs_now();
+
+	if (to_set & FUSE_SET_ATTR_MODE) {
+		mask |= PF_SET_MODE;
+		values->mode = st->st_mode & 07777;
+	}
+	if (to_set & FUSE_SET_ATTR_UID) {
+		mask |= PF_SET_UID;
+		values->uid = st->st_uid;
+	}
+	if (to_set & FUSE_SET_ATTR_GID) {
+		mask |= PF_SET_GID;
+		values->gid = st->st_gid;
+	}
+	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_ATIME_NOW)) {
+		mask |= PF_SET_ATIME;
+		values->atime = to_set & FUSE_SET_ATTR_ATIME_NOW ? now : ns_of(st->st_atim);
+	}
+	if (to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW)) {
+		mask |= PF_SET_MTIME;
+		values->mtime = to_set & FUSE_SET_ATTR_MTIME_NOW ? now : ns_of(st->st_mtim);
+	}
+	return mask;
+}
+
+static void ll_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *st, int to_set, struct fuse_file_info *fi)
+{
+	struct ll *ll = ll_of(request);
+	const struct node_kind *kind;
+	pf_file values = { 0 };
+	struct change *change;
+	pf_err err = { 0 };
+	struct node node;
+	unsigned mask;
+	int result = 0;
+
+	if (!decode(request, ino, &node))
+		return;
+	kind = &node_kinds[node.kind];
+	if (!kind->setattr || ll->fs->read_only) {
+		fuse_reply_err(request, EROFS);
+		return;
+	}
+	change = start_change(request, answer_attr);
+	if (!change)
+		return;
+	change->asker_ino = ino;
+	mask = set_mask(st, to_set, &values);
+	if (to_set & FUSE_SET_ATTR_SIZE)
+		result = kind->truncate(ll->fs, node, st->st_size, fi != NULL, &err);
+	if (result == 0 && mask)
+		result = kind->setattr(ll->fs, node, mask, &values, change, &err);
+	finish(change, result, &err);
+}
+
+static void ll_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node node;
+
+	(void)fi;
+	if (!decode(request, ino, &node))
+		return;
+	if (!node_kinds[node.kind].flush || ll->fs->read_only) {
+		fuse_reply_err(request, 0);
+		return;
+	}
+	change = start_change(request, answer_err);
+	if (change)
+		finish(change, node_kinds[node.kind].flush(ll->fs, node, change, &err), &err);
+}
+
+static void ll_fsync(fuse_req_t request, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node node;
+
+	(void)datasync;
+	(void)fi;
+	if (!decode(request, ino, &node))
+		return;
+	if (!node_kinds[node.kind].fsync || ll->fs->read_only) {
+		fuse_reply_err(request, 0); /* nothing is ever pending there */
+		return;
+	}
+	change = start_change(request, answer_err);
+	if (change)
+		finish(change, node_kinds[node.kind].fsync(ll->fs, node, change, &err), &err);
+}
+
+static void ll_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)datasync;
+	(void)fi;
+	fuse_reply_err(request, 0); /* names are durable when their makers are answered */
+}
+
+static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node dir;
+	int result;
+
+	if (!decode(request, parent, &dir))
+		return;
+	if (!node_kinds[dir.kind].make || ll->fs->read_only) {
+		fuse_reply_err(request, EROFS);
+		return;
+	}
+	change = start_change(request, answer_made);
+	if (!change)
+		return;
+	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
+					   node_kinds[dir.kind].make(ll->fs, dir, name, mode, change, &err);
+	finish(change, result, &err);
+}
+
+static void ll_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
+{
+	(void)device;
+	make(request, parent, name, mode);
+}
+
+static void ll_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
+{
+	make(request, parent, name, S_IFDIR | (mode & 07777));
+}
+
+static void ll_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
+{
+	(void)target;
+	make(request, parent, name, S_IFLNK | 0777);
+}
+
+static void ll_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const char *name)
+{
+	struct node dir;
+
+	(void)ino;
+	(void)name;
+	if (decode(request, parent, &dir))
+		fuse_reply_err(request, node_kinds[dir.kind].make ? EPERM : EROFS);
+}
+
+static void remove_name(fuse_req_t request, fuse_ino_t parent, const char *name, bool directory)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node dir;
+	int result;
+
+	if (!decode(request, parent, &dir))
+		return;
+	if (!node_kinds[dir.kind].remove || ll->fs->read_only) {
+		fuse_reply_err(request, EROFS);
+		return;
+	}
+	change = start_change(request, answer_err);
+	if (!change)
+		return;
+	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
+					   node_kinds[dir.kind].remove(ll->fs, dir, name, directory, change, &err);
+	finish(change, result, &err);
+}
+
+static void ll_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	remove_name(request, parent, name, false);
+}
+
+static void ll_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
+{
+	remove_name(request, parent, name, true);
+}
+
+static void ll_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
+		      const char *new_name, unsigned flags)
+{
+	struct ll *ll = ll_of(request);
+	struct change *change;
+	pf_err err = { 0 };
+	struct node dir, new_dir;
+	int result;
+
+	if (!decode(request, parent, &dir) || !decode(request, new_parent, &new_dir))
+		return;
+	if (!node_kinds[dir.kind].rename || ll->fs->read_only) {
+		fuse_reply_err(request, EROFS);
+		return;
+	}
+	change = start_change(request, answer_err);
+	if (!change)
+		return;
+	if (strlen(name) > NAME_MAX || strlen(new_name) > NAME_MAX)
+		result = -ENAMETOOLONG;
+	else
+		result = node_kinds[dir.kind].rename(ll->fs, dir, name, new_dir, new_name, flags, change, &err);
+	finish(change, result, &err);
+}
+
+/* An inode number is all there is to a node, so there is nothing to forget but unlinked files. */
+static void forget(struct ll *ll, fuse_ino_t ino)
+{
+	struct change *change;
+	struct node node;
+
+	if (!node_from_ino(ino, &node) || node.kind != NODE_FILE || !drafts_forget(ll->fs->drafts, node.id))
+		return;
+	change = ll->fs->writer ? change_new() : NULL;
+	if (!change)
+		return;
+	change->op = CHANGE_FORGET;
+	change->id = node.id;
+	change->answer = answer_nobody;
+	writer_submit(ll->fs->writer, change);
+}
+
+static void ll_forget(fuse_req_t request, fuse_ino_t ino, uint64_t lookups)
+{
+	(void)lookups;
+	forget(ll_of(request), ino);
+	fuse_reply_none(request);
+}
+
+static void ll_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+{
+	for (size_t i = 0; i < count; i++)
+		forget(ll_of(request), forgets[i].ino);
+	fuse_reply_none(request);
+}
+
+const struct fuse_lowlevel_ops ll_ops = {
+	.init = ll_init,
+	.lookup = ll_lookup,
+	.forget = ll_forget,
+	.forget_multi = ll_forget_multi,
+	.getattr = ll_getattr,
+	.setattr = ll_setattr,
+	.readlink = ll_readlink,
+	.mknod = ll_mknod,
+	.mkdir = ll_mkdir,
+	.unlink = ll_unlink,
+	.rmdir = ll_rmdir,
+	.symlink = ll_symlink,
+	.rename = ll_rename,
+	.link = ll_link,
+	.open = ll_open,
+	.read = ll_read,
+	.write = ll_write,
+	.flush = ll_flush,
+	.fsync = ll_fsync,
+	.opendir = ll_opendir,
+	.readdir = ll_readdir,
+	.readdirplus = ll_readdirplus,
+	.fsyncdir = ll_fsyncdir,
+	.statfs = ll_statfs,
+};
+
+/* ---- Notices. ENOENT: the kernel does not know the inode, which is as good. ---- */
+
+static void inval_inode(void *arg, uint64_t ino, bool pages)
+{
+	struct ll *ll = arg;
+
+	fuse_lowlevel_notify_inval_inode(ll->session, ino, pages ? 0 : -1, 0);
+}
+
+static void inval_entry(void *arg, uint64_t parent, const char *name)
+{
+	struct ll *ll = arg;
+
+	fuse_lowlevel_notify_inval_entry(ll->session, parent, name, strlen(name));
+}
+
+const struct kernel_ops ll_kernel_ops = { inval_inode, inval_entry };

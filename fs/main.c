@@ -1,0 +1,264 @@
+/*
+ * patternfs: mounts a store.
+ *
+ * The process that was started only waits: its child opens the store, mounts,
+ * starts the threads and says when it is ready; whatever fails before that is
+ * said on the caller's terminal, and is the exit status. No database connection
+ * and no thread crosses the fork.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ll.h"
+#include "log.h"
+#include "options.h"
+
+/* ---- Is the place fit to mount on? ---- */
+
+static int check_device(pf_err *err)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+		return pf_fail(err, errno, "/dev/fuse is not there: load the kernel's module (modprobe fuse), or give the container the device");
+	return pf_fail(err, errno, "cannot open /dev/fuse: %s", strerror(errno));
+}
+
+static int check_empty(const char *path, pf_err *err)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int others = 0;
+
+	if (!dir)
+		return pf_fail(err, errno, "cannot read the mount point %s: %s", path, strerror(errno));
+	while ((entry = readdir(dir)))
+		others += strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
+	closedir(dir);
+	if (others)
+		return pf_fail(err, ENOTEMPTY, "the mount point %s is not empty: mount on an empty directory", path);
+	return 0;
+}
+
+static int check_mountpoint(const char *path, pf_err *err)
+{
+	struct stat here, above;
+	char parent[PATH_MAX];
+
+	if (stat(path, &here) < 0) {
+		if (errno == ENOTCONN)
+			return pf_fail(err, ENOTCONN, "a dead mount is on %s: fusermount3 -u %s, then try again", path, path);
+		if (errno == ENOENT)
+			return pf_fail(err, ENOENT, "the mount point %s does not exist: mkdir -p %s", path, path);
+		return pf_fail(err, errno, "cannot use the mount point %s: %s", path, strerror(errno));
+	}
+	if (!S_ISDIR(here.st_mode))
+		return pf_fail(err, ENOTDIR, "the mount point %s is not a directory", path);
+	snprintf(parent, sizeof parent, "%s/..", path);
+	if (stat(parent, &above) == 0 && above.st_dev != here.st_dev)
+		return pf_fail(err, EBUSY, "something is mounted on %s already: fusermount3 -u %s, or choose another directory",
+			       path, path);
+	return check_empty(path, err);
+}
+
+/* ---- Readiness ---- */
+
+static int ready_pipe = -1; /* the child's end; -1 in the foreground */
+
+/* The mount works: the starter may return, and the terminal is no longer ours. */
+static void say_ready(void)
+{
+	int null;
+
+	if (ready_pipe < 0)
+		return;
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	pf_log_to_syslog();
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	if (write(ready_pipe, "", 1) < 0)
+		pf_log(PF_LOG_NOTICE, "the starting process is gone");
+	close(ready_pipe);
+	ready_pipe = -1;
+}
+
+/* The starter: returns the exit status, when the child is ready or has failed. */
+static int wait_ready(pid_t child, int fd)
+{
+	char byte;
+	int status;
+	ssize_t got;
+
+	do
+		got = read(fd, &byte, 1);
+	while (got < 0 && errno == EINTR);
+	if (got == 1)
+		return 0;
+	if (waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "patternfs: the daemon ended before the mount was ready\n");
+	return 1;
+}
+
+/* Goes on in the child; in the starter it does not return. */
+static int start_daemon(pf_err *err)
+{
+	int ends[2];
+	pid_t child;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return pf_fail(err, errno, "cannot make a pipe: %s", strerror(errno));
+	child = fork();
+	if (child < 0)
+		return pf_fail(err, errno, "cannot start the daemon: %s", strerror(errno));
+	if (child > 0) {
+		close(ends[1]);
+		_exit(wait_ready(child, ends[0]));
+	}
+	close(ends[0]);
+	ready_pipe = ends[1];
+	setsid();
+	if (chdir("/") < 0)
+		return pf_fail(err, errno, "cannot change to /: %s", strerror(errno));
+	return 0;
+}
+
+/* ---- Serving ---- */
+
+static struct pf_fs *open_fs(const struct options *options, bool *read_only, pf_err *err)
+{
+	pf_store_options store_options = {
+		.read_only = options->read_only,
+		.sync = options->sync && strcmp(options->sync, "normal") == 0 ? PF_SYNC_NORMAL : PF_SYNC_FULL,
+		.limits = { .max_source = options->max_source },
+	};
+	pf_store *store = pf_store_open(options->database, &store_options, err);
+
+	if (!store && err->code == EROFS && !options->read_write) {
+		pf_log(PF_LOG_NOTICE, "%s: mounting read-only", err->why);
+		pf_err_clear(err);
+		store_options.read_only = true;
+		store = pf_store_open(options->database, &store_options, err);
+	}
+	*read_only = store_options.read_only;
+	return store ? fs_new(store, &store_options.limits, store_options.read_only, err) : NULL;
+}
+
+static int add_mount_options(struct options *options, bool read_only, pf_err *err)
+{
+	char *fsname = NULL, *all = NULL;
+	int result = 0;
+
+	if (asprintf(&fsname, "fsname=%s", options->database) < 0)
+		fsname = NULL;
+	if (!fsname || fuse_opt_add_opt_escaped(&all, fsname) < 0 || fuse_opt_add_opt(&all, "subtype=patternfs") < 0 ||
+	    fuse_opt_add_opt(&all, "default_permissions") < 0 || (read_only && fuse_opt_add_opt(&all, "ro") < 0) ||
+	    fuse_opt_add_arg(&options->args, "-o") < 0 || fuse_opt_add_arg(&options->args, all) < 0 ||
+	    (options->debug && fuse_opt_add_arg(&options->args, "-d") < 0))
+		result = pf_fail(err, ENOMEM, "no memory to start");
+	free(fsname);
+	free(all);
+	return result;
+}
+
+static int loop(struct ll *ll)
+{
+	struct fuse_loop_config *config;
+	int result;
+
+	if (ll->single_threaded)
+		return fuse_session_loop(ll->session);
+	config = fuse_loop_cfg_create();
+	if (!config)
+		return -ENOMEM;
+	result = fuse_session_loop_mt(ll->session, config);
+	fuse_loop_cfg_destroy(config);
+	return result;
+}
+
+static int serve(struct options *options, struct pf_fs *fs, bool read_only, pf_err *err)
+{
+	struct ll ll = {
+		.fs = fs,
+		.uid = options->has_uid ? options->uid : getuid(),
+		.gid = options->has_gid ? options->gid : getgid(),
+		.umask = options->umask,
+		.single_threaded = options->single_threaded,
+		.ready = say_ready,
+	};
+	int result = add_mount_options(options, read_only, err);
+
+	if (result < 0)
+		return result;
+	ll.session = fuse_session_new(&options->args, &ll_ops, sizeof ll_ops, &ll);
+	if (!ll.session)
+		return pf_fail(err, EINVAL, "cannot start a session: an option above is not known (-h for help)");
+	if (fuse_set_signal_handlers(ll.session) < 0 || fuse_session_mount(ll.session, options->mountpoint) < 0) {
+		fuse_session_destroy(ll.session);
+		return pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
+	}
+	fs_set_kernel(fs, &ll_kernel_ops, &ll);
+	result = loop(&ll);
+	/* A signal ends the loop with its number. What is queued is committed and answered before the kernel
+	 * hears that nobody serves any more; what comes later finds no reader of the queue and is cut off. */
+	fs_stop(fs);
+	fuse_session_unmount(ll.session);
+	fuse_remove_signal_handlers(ll.session);
+	fuse_session_destroy(ll.session);
+	return result < 0 ? pf_fail(err, -result, "cannot serve %s: %s", options->mountpoint, strerror(-result)) : 0;
+}
+
+static int run(struct options *options, pf_err *err)
+{
+	struct pf_fs *fs;
+	bool read_only;
+	int result = check_device(err);
+
+	if (result == 0)
+		result = check_mountpoint(options->mountpoint, err);
+	if (result == 0 && !options->foreground && !options->debug)
+		result = start_daemon(err);
+	if (result < 0)
+		return result;
+	fs = open_fs(options, &read_only, err);
+	if (!fs)
+		return -err->code;
+	result = serve(options, fs, read_only, err);
+	fs_free(fs);
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { 0 };
+	pf_err err = { 0 };
+	int result = options_parse(argc, argv, &options, &err);
+
+	pf_log_verbose(options.debug);
+	if (result == 0 && options.help)
+		options_usage();
+	else if (result == 0 && options.version)
+		printf("patternfs %s (libfuse %s)\n", PF_VERSION, fuse_pkgversion());
+	else if (result == 0)
+		result = run(&options, &err);
+	if (result < 0)
+		pf_log(PF_LOG_ERROR, "%s", err.why);
+	options_free(&options);
+	return result < 0 ? 1 : 0;
+}

@@ -1,0 +1,178 @@
+#include "options.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define OPTION(template, field, value)                                                                               \
+	{                                                                                                            \
+		template, offsetof(struct options, field), value                                                     \
+	}
+
+static const struct fuse_opt specs[] = {
+	OPTION("-f", foreground, 1),
+	OPTION("-d", debug, 1),
+	OPTION("debug", debug, 1),
+	OPTION("-s", single_threaded, 1),
+	OPTION("-h", help, 1),
+	OPTION("--help", help, 1),
+	OPTION("-V", version, 1),
+	OPTION("--version", version, 1),
+	OPTION("ro", read_only, 1),
+	OPTION("rw", read_write, 1),
+	OPTION("uid=%u", uid, 0),
+	OPTION("uid=", has_uid, 1),
+	OPTION("gid=%u", gid, 0),
+	OPTION("gid=", has_gid, 1),
+	OPTION("umask=%o", umask, 0),
+	OPTION("umask=", has_umask, 1),
+	OPTION("sync=%s", sync, 0),
+	OPTION("max_source=%lu", max_source, 0),
+	FUSE_OPT_END,
+};
+
+void options_usage(void)
+{
+	printf("usage: patternfs [-o options] [DATABASE] MOUNTPOINT\n"
+	       "\n"
+	       "Mounts the patterns that Airflow components taught. DATABASE is made where it is\n"
+	       "absent; default: $XDG_DATA_HOME/patternfs/patterns.db. fusermount3 -u MOUNTPOINT\n"
+	       "ends it.\n"
+	       "\n"
+	       "  -f  stay in the foreground     -d  the same, and log every request\n"
+	       "  -s  one serving thread         -h  this help      -V  version\n"
+	       "\n"
+	       "  -o allow_other                 let other users in\n"
+	       "  -o uid=N,gid=N,umask=OCTAL     who owns the files, and what is hidden of their modes\n"
+	       "  -o ro                          read-only\n"
+	       "  -o sync=normal                 a power cut may cost the last commits (default: full)\n"
+	       "  -o max_source=BYTES            the largest file taken in incoming/ (default: 4194304)\n"
+	       "  -o OPTION                      anything else that fusermount3 knows\n");
+}
+
+struct positional {
+	char *words[2]; /* owned: fuse_opt frees the argument it shows */
+	int count;
+};
+
+static int each_argument(void *data, const char *argument, int key, struct fuse_args *out)
+{
+	struct positional *positional = data;
+
+	(void)out;
+	if (key != FUSE_OPT_KEY_NONOPT)
+		return 1;
+	if (positional->count < 2 && !(positional->words[positional->count] = strdup(argument)))
+		return -1;
+	positional->count++;
+	return 0;
+}
+
+/* Makes the directories above PATH, private to the user. */
+static int make_parents(char *path, pf_err *err)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(path, 0700) < 0 && errno != EEXIST) {
+			int code = errno;
+
+			pf_fail(err, code, "cannot make the directory %s: %s", path, strerror(code));
+			*slash = '/';
+			return -code;
+		}
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int default_database(char **path, pf_err *err)
+{
+	const char *data = getenv("XDG_DATA_HOME");
+	const char *home = getenv("HOME");
+	int length;
+
+	if (data && *data == '/')
+		length = asprintf(path, "%s/patternfs/patterns.db", data);
+	else if (home && *home == '/')
+		length = asprintf(path, "%s/.local/share/patternfs/patterns.db", home);
+	else
+		return pf_fail(err, EINVAL, "neither XDG_DATA_HOME nor HOME is set: name the database: patternfs DATABASE MOUNTPOINT");
+	if (length < 0) {
+		*path = NULL;
+		return pf_fail(err, ENOMEM, "no memory to start");
+	}
+	return make_parents(*path, err);
+}
+
+/* The daemon's working directory is /, so names are made absolute here. */
+static int absolute(const char *path, char **out, pf_err *err)
+{
+	char here[PATH_MAX];
+
+	if (*path == '/')
+		*out = strdup(path);
+	else if (!getcwd(here, sizeof here))
+		return pf_fail(err, errno, "cannot tell the working directory: %s", strerror(errno));
+	else if (asprintf(out, "%s/%s", here, path) < 0)
+		*out = NULL;
+	return *out ? 0 : pf_fail(err, ENOMEM, "no memory to start");
+}
+
+static int check(const struct options *options, int words, pf_err *err)
+{
+	if (words == 0)
+		return pf_fail(err, EINVAL, "no mount point: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
+	if (words > 2)
+		return pf_fail(err, EINVAL, "too many names: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
+	if (options->sync && strcmp(options->sync, "full") != 0 && strcmp(options->sync, "normal") != 0)
+		return pf_fail(err, EINVAL, "-o sync=%s: expected full or normal", options->sync);
+	if (options->has_umask && options->umask > 0777)
+		return pf_fail(err, EINVAL, "-o umask=%o: expected octal digits up to 777", options->umask);
+	if (options->max_source > 512UL << 20)
+		return pf_fail(err, EINVAL, "-o max_source=%lu: expected at most %lu", options->max_source, 512UL << 20);
+	return 0;
+}
+
+static int take_positional(struct options *options, const struct positional *positional, pf_err *err)
+{
+	int result = check(options, positional->count, err);
+
+	if (result == 0)
+		result = absolute(positional->words[positional->count - 1], &options->mountpoint, err);
+	if (result == 0 && positional->count == 2)
+		result = absolute(positional->words[0], &options->database, err);
+	else if (result == 0)
+		result = default_database(&options->database, err);
+	return result;
+}
+
+int options_parse(int argc, char **argv, struct options *options, pf_err *err)
+{
+	struct positional positional = { 0 };
+	int result = 0;
+
+	options->args = (struct fuse_args)FUSE_ARGS_INIT(argc, argv);
+	/* fuse_opt has said what it does not understand. */
+	if (fuse_opt_parse(&options->args, options, specs, NULL) < 0)
+		return pf_fail(err, EINVAL, "cannot read the options (-h for help)");
+	if (fuse_opt_parse(&options->args, &positional, NULL, each_argument) < 0)
+		result = pf_fail(err, ENOMEM, "no memory to start");
+	else if (!options->help && !options->version)
+		result = take_positional(options, &positional, err);
+	free(positional.words[0]);
+	free(positional.words[1]);
+	return result;
+}
+
+void options_free(struct options *options)
+{
+	free(options->database);
+	free(options->mountpoint);
+	free(options->sync);
+	fuse_opt_free_args(&options->args);
+}

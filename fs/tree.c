@@ -1,0 +1,203 @@
+/* CATEGORY/COMPONENT_TYPE/PATTERN_TYPE/pattern.json: scopes of the store, and its patterns. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fs.h"
+
+static const struct node_fixed fixed[] = {
+	{ "outcome", NODE_OUTCOME },
+	{ "outcome.error", NODE_OUTCOME_ERROR },
+};
+enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
+
+int scope_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	pf_totals totals;
+	int result = pf_store_totals(fs->store, node.id, &totals, err);
+
+	if (result == 0)
+		node_attr_fill(node, 0, totals.mtime, totals.children, attr);
+	return result;
+}
+
+static void fill_pattern(const pf_pattern_entry *entry, struct node *node, struct node_attr *attr)
+{
+	*node = (struct node){ NODE_PATTERN, entry->id };
+	node_attr_fill(*node, entry->size, entry->mtime, 0, attr);
+}
+
+int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+{
+	int result = node_find_fixed(fs, dir, fixed, FIXED_COUNT, name, node, attr, err);
+	pf_pattern_entry entry;
+	pf_scope below;
+
+	if (result != -ENOENT || strcmp(name, "outcome.error") == 0)
+		return result;
+	if (pf_scope_pattern_type(dir.id)) {
+		result = pf_store_pattern_find(fs->store, dir.id, name, &entry, err);
+		if (result == 0)
+			fill_pattern(&entry, node, attr);
+		else if (result == -ENOENT)
+			attr->entry_ms = NODE_LONG_MS; /* a new name here gets an entry notice: see change.c */
+		return result;
+	}
+	result = pf_store_scope_find(fs->store, dir.id, name, &below, err);
+	if (result < 0)
+		return result;
+	*node = (struct node){ NODE_SCOPE, below };
+	return scope_attr(fs, *node, attr, err);
+}
+
+struct lister {
+	struct node_listing *listing;
+};
+
+static int emit_scope(void *arg, const pf_scope_entry *entry)
+{
+	struct node_listing *listing = ((struct lister *)arg)->listing;
+	struct node node = { NODE_SCOPE, entry->scope };
+	struct node_attr attr;
+
+	node_attr_fill(node, 0, entry->mtime, entry->children, &attr);
+	return listing->emit(listing, entry->name, node, &attr, COOKIE_ROWS + entry->scope);
+}
+
+static int emit_pattern(void *arg, const pf_pattern_entry *entry)
+{
+	struct node_listing *listing = ((struct lister *)arg)->listing;
+	struct node_attr attr;
+	struct node node;
+
+	fill_pattern(entry, &node, &attr);
+	return listing->emit(listing, entry->name, node, &attr, COOKIE_ROWS + entry->id);
+}
+
+/* Directories below a scope come in ascending order of scope: the cookie says which were seen. */
+struct skipping {
+	struct lister lister;
+	pf_scope after;
+};
+
+static int emit_scope_after(void *arg, const pf_scope_entry *entry)
+{
+	struct skipping *skipping = arg;
+
+	return entry->scope <= skipping->after ? 0 : emit_scope(&skipping->lister, entry);
+}
+
+static int list_scopes(struct pf_fs *fs, pf_scope parent, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	struct skipping skipping = { { listing }, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0 };
+
+	return pf_store_scope_list(fs->store, parent, emit_scope_after, &skipping, err);
+}
+
+int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	struct lister lister = { listing };
+	int result = node_list_fixed(fs, dir, fixed, FIXED_COUNT, cookie, listing, err);
+
+	if (result < 0 || listing->full)
+		return result;
+	if (!pf_scope_pattern_type(dir.id))
+		return list_scopes(fs, dir.id, cookie, listing, err);
+	return pf_store_pattern_list(fs->store, dir.id, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_pattern,
+				     &lister, err);
+}
+
+/* `rm` of a pattern's file archives it. */
+int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool directory, struct change *change, pf_err *err)
+{
+	pf_pattern_entry entry;
+	int result;
+
+	if (directory)
+		return pf_fail(err, EPERM, "directories of patterns go when their last pattern is removed");
+	if (!pf_scope_pattern_type(dir.id))
+		return pf_fail(err, EROFS, "only patterns can be removed here");
+	result = pf_store_pattern_find(fs->store, dir.id, name, &entry, NULL);
+	if (result < 0)
+		return pf_fail(err, EPERM, "only patterns can be removed here");
+	change->op = CHANGE_ARCHIVE;
+	change->id = entry.id;
+	change->holds_directory = true;
+	return 1;
+}
+
+int pattern_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	pf_pattern_entry entry;
+	int result = pf_store_pattern_stat(fs->store, node.id, &entry, err);
+
+	if (result == 0)
+		fill_pattern(&entry, &node, attr);
+	return result;
+}
+
+int pattern_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+{
+	return pf_store_pattern_document(fs->store, node.id, out, err);
+}
+
+/* ---- The root ---- */
+
+static const struct node_fixed root_fixed[] = {
+	{ "README.md", NODE_README },	    { "stats.json", NODE_STATS },	 { "history.jsonl", NODE_HISTORY },
+	{ "outcome", NODE_OUTCOME },	    { "outcome.error", NODE_OUTCOME_ERROR },
+	{ "components", NODE_COMPONENTS },
+};
+enum { ROOT_FIXED_COUNT = sizeof root_fixed / sizeof *root_fixed };
+/* incoming/ is a file of the store's with an id of its own; it comes behind the fixed ones. */
+enum { ROOT_INCOMING_COOKIE = ROOT_FIXED_COUNT + 1 };
+
+static const struct node incoming = { NODE_FILE, PF_INCOMING };
+
+int root_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	pf_totals totals;
+	int result = pf_store_totals(fs->store, 0, &totals, err);
+
+	if (result == 0)
+		node_attr_fill(node, 0, totals.mtime ? totals.mtime : fs->mounted_at, totals.children + 2, attr);
+	return result;
+}
+
+int root_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+{
+	pf_scope category;
+	int result;
+
+	if (strcmp(name, "incoming") == 0) {
+		*node = incoming;
+		return node_attr(fs, *node, attr, err);
+	}
+	/* What is beside the root's outcome has the scope 0 as its id, not the root's. */
+	dir.id = 0;
+	result = node_find_fixed(fs, dir, root_fixed, ROOT_FIXED_COUNT, name, node, attr, err);
+	if (result != -ENOENT)
+		return result;
+	result = pf_store_scope_find(fs->store, 0, name, &category, err);
+	if (result < 0)
+		return result;
+	*node = (struct node){ NODE_SCOPE, category };
+	return scope_attr(fs, *node, attr, err);
+}
+
+int root_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
+{
+	struct node_attr attr;
+	int result;
+
+	dir.id = 0;
+	result = node_list_fixed(fs, dir, root_fixed, ROOT_FIXED_COUNT, cookie, listing, err);
+	if (result < 0 || listing->full)
+		return result;
+	if (cookie < ROOT_INCOMING_COOKIE) {
+		result = node_attr(fs, incoming, &attr, err);
+		if (result < 0 || listing->emit(listing, "incoming", incoming, &attr, ROOT_INCOMING_COOKIE))
+			return result;
+	}
+	return list_scopes(fs, 0, cookie, listing, err);
+}

@@ -1,0 +1,313 @@
+/*
+ * A database connection: how it is opened, its statements, its errors.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "store-internal.h"
+
+enum { BUSY_MS = 10000 };
+
+/* ---- errors ---- */
+
+int no_memory(pf_err *err)
+{
+	return pf_fail(err, ENOMEM, "out of memory");
+}
+
+/* What the system said where SQLite only knows that input or output failed. */
+static int system_code(struct connection *conn, int otherwise)
+{
+	int code = conn && conn->db ? sqlite3_system_errno(conn->db) : 0;
+
+	switch (code) {
+	case ENOSPC:
+	case EDQUOT:
+		return ENOSPC;
+	case EROFS:
+	case EACCES:
+	case EISDIR:
+	case ENOENT:
+	case ENOMEM:
+		return code;
+	default:
+		return otherwise;
+	}
+}
+
+static int errno_of(struct connection *conn, int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_NOMEM:
+		return ENOMEM;
+	case SQLITE_FULL:
+		return ENOSPC;
+	case SQLITE_READONLY:
+		return EROFS;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return EBUSY;
+	case SQLITE_TOOBIG:
+		return EFBIG;
+	case SQLITE_PERM:
+		return EACCES;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return EUCLEAN;
+	default:
+		return system_code(conn, EIO);
+	}
+}
+
+int connection_fail(struct connection *conn, int rc, pf_err *err)
+{
+	int code = errno_of(conn, rc);
+	const char *words = conn && conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc);
+
+	if (code == EBUSY)
+		return pf_fail(err, code, "another process has held the database's write lock for %d seconds",
+			       BUSY_MS / 1000);
+	return pf_fail(err, code, "the database failed: %s (SQLite %d)", words, rc);
+}
+
+/* ---- statements ---- */
+
+struct query query_start(struct connection *conn, enum stmt id)
+{
+	struct query q = { .conn = conn };
+	sqlite3_stmt **stmt = &conn->stmts[id];
+
+	if (!*stmt)
+		q.rc = sqlite3_prepare_v3(conn->db, stmt_sql[id], -1, SQLITE_PREPARE_PERSISTENT, stmt, NULL);
+	q.stmt = *stmt;
+	return q;
+}
+
+void query_again(struct query *q)
+{
+	if (!q->stmt)
+		return;
+	sqlite3_reset(q->stmt); /* its failure was reported by the step already */
+	sqlite3_clear_bindings(q->stmt);
+	q->bound = 0;
+	q->rc = SQLITE_OK;
+}
+
+void query_end(struct query *q)
+{
+	query_again(q);
+}
+
+/* Whether the next value can be bound. */
+static bool may_bind(struct query *q)
+{
+	q->bound++;
+	return q->rc == SQLITE_OK && q->stmt;
+}
+
+void query_int(struct query *q, int64_t value)
+{
+	if (may_bind(q))
+		q->rc = sqlite3_bind_int64(q->stmt, q->bound, value);
+}
+
+void query_real(struct query *q, double value)
+{
+	if (may_bind(q))
+		q->rc = sqlite3_bind_double(q->stmt, q->bound, value);
+}
+
+void query_null(struct query *q)
+{
+	if (may_bind(q))
+		q->rc = sqlite3_bind_null(q->stmt, q->bound);
+}
+
+void query_text_len(struct query *q, const char *text, size_t len)
+{
+	if (may_bind(q))
+		q->rc = sqlite3_bind_text64(q->stmt, q->bound, text, len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+void query_text(struct query *q, const char *text)
+{
+	if (text)
+		query_text_len(q, text, strlen(text));
+	else
+		query_null(q);
+}
+
+void query_blob(struct query *q, const char *bytes, size_t len)
+{
+	/* A null pointer would bind null. */
+	if (may_bind(q))
+		q->rc = sqlite3_bind_blob64(q->stmt, q->bound, bytes ? bytes : "", len, SQLITE_STATIC);
+}
+
+int query_row(struct query *q, pf_err *err)
+{
+	if (q->rc == SQLITE_OK)
+		q->rc = q->stmt ? sqlite3_step(q->stmt) : SQLITE_MISUSE;
+	if (q->rc == SQLITE_ROW) {
+		q->rc = SQLITE_OK;
+		return 1;
+	}
+	if (q->rc == SQLITE_DONE)
+		return 0;
+	return connection_fail(q->conn, q->rc, err);
+}
+
+int query_run(struct query *q, pf_err *err)
+{
+	int rc = query_row(q, err);
+
+	return rc < 0 ? rc : 0;
+}
+
+int column_append(struct query *q, int i, pf_text *out, pf_err *err)
+{
+	const char *bytes = sqlite3_column_blob(q->stmt, i);
+	int len = sqlite3_column_bytes(q->stmt, i);
+
+	if (!bytes && len)
+		return no_memory(err);
+	pf_text_add(out, bytes ? bytes : "", (size_t)len);
+	return out->failed ? no_memory(err) : 0;
+}
+
+int connection_exec(struct connection *conn, const char *sql, pf_err *err)
+{
+	int rc = sqlite3_exec(conn->db, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
+}
+
+int connection_ask(struct connection *conn, const char *sql, int64_t *answer)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		*answer = sqlite3_column_int64(stmt, 0);
+		rc = SQLITE_OK;
+	} else if (rc == SQLITE_DONE) {
+		rc = SQLITE_OK;
+	}
+	sqlite3_finalize(stmt);
+	return rc;
+}
+
+/* ---- opening ---- */
+
+/* wilson(success, failure), for the statements; the schema does not need it, so any tool can read and write. */
+static void sql_wilson(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+	(void)argc;
+	sqlite3_result_double(context,
+			      wilson_lower_bound(sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1])));
+}
+
+/* `file:PATH?…`, with what would end or change the path escaped. */
+static int uri_of(const char *path, const char *parameters, pf_text *uri, pf_err *err)
+{
+	pf_text_puts(uri, "file:");
+	for (const char *c = path; *c; c++) {
+		if (*c == '%' || *c == '?' || *c == '#')
+			pf_text_printf(uri, "%%%02X", (unsigned)(unsigned char)*c);
+		else
+			pf_text_add(uri, c, 1);
+	}
+	pf_text_puts(uri, parameters);
+	return uri->failed ? no_memory(err) : 0;
+}
+
+static int open_database(const char *path, enum connection_mode mode, struct connection *conn, pf_err *err)
+{
+	static const struct {
+		const char *parameters;
+		int flags;
+	} modes[] = {
+		[CONNECTION_WRITER] = { "?mode=rw", SQLITE_OPEN_READWRITE },
+		[CONNECTION_READER] = { "?mode=ro", SQLITE_OPEN_READONLY },
+		[CONNECTION_IMMUTABLE] = { "?mode=ro&immutable=1", SQLITE_OPEN_READONLY },
+	};
+	pf_text uri = { 0 };
+	int rc = uri_of(path, modes[mode].parameters, &uri, err);
+
+	if (rc < 0)
+		return rc;
+	rc = sqlite3_open_v2(uri.bytes, &conn->db,
+			     modes[mode].flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	pf_text_free(&uri);
+	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
+}
+
+/* A hostile database file must not be able to run anything; a page of another file is noticed. */
+static int harden(struct connection *conn, pf_err *err)
+{
+	int rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(conn->db, BUSY_MS);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function_v2(conn->db, "wilson", 2,
+						SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+						sql_wilson, NULL, NULL, NULL);
+	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
+}
+
+static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
+{
+	/* Readers map the file: what they read is the page cache's and shared, not memory of their own. */
+	if (mode != CONNECTION_WRITER)
+		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024; PRAGMA mmap_size = 268435456;"
+		       "PRAGMA query_only = ON;";
+	/* secure_delete, on in some builds, would write zeroes over every byte that an update frees. */
+	if (sync == PF_SYNC_NORMAL)
+		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
+		       "PRAGMA synchronous = NORMAL;";
+	return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
+	       "PRAGMA synchronous = FULL;";
+}
+
+int connection_open(const char *path, enum connection_mode mode, enum pf_sync sync, struct connection **conn,
+		    pf_err *err)
+{
+	struct connection *made = calloc(1, sizeof *made);
+	int64_t version;
+	int rc;
+
+	*conn = NULL;
+	if (!made)
+		return no_memory(err);
+	rc = open_database(path, mode, made, err);
+	if (rc == 0)
+		rc = harden(made, err);
+	/* The first look into the file. */
+	if (rc == 0 && (rc = connection_ask(made, "PRAGMA user_version", &version)) != SQLITE_OK)
+		rc = schema_unreadable(made, path, rc, err);
+	if (rc == 0)
+		rc = connection_exec(made, pragmas(mode, sync), err);
+	if (rc < 0) {
+		connection_close(made);
+		return rc;
+	}
+	*conn = made;
+	return 0;
+}
+
+void connection_close(struct connection *conn)
+{
+	if (!conn)
+		return;
+	for (int i = 0; i < STMT_COUNT; i++)
+		sqlite3_finalize(conn->stmts[i]);
+	sqlite3_close(conn->db);
+	free(conn);
+}

@@ -1,0 +1,287 @@
+/*
+ * History: every event, a line each of history.jsonl, never changed once
+ * written. A line is made of its row and of names that never change, so it
+ * comes out the same each time; the row keeps where it ends.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "store-internal.h"
+
+/* As in the table history_events. Append only: rows hold the numbers. */
+static const char *const event_names[] = {
+	[EVENT_SUBMITTED] = "submitted", [EVENT_MOVED] = "moved",	  [EVENT_DESCRIBED] = "described",
+	[EVENT_SIGHTED] = "sighted",	 [EVENT_WITHDRAWN] = "withdrawn", [EVENT_SUCCESS] = "success",
+	[EVENT_FAILURE] = "failure",	 [EVENT_ARCHIVED] = "archived",	  [EVENT_RESTORED] = "restored",
+};
+
+/* 2026-11-23T04:05:06.123456Z */
+static void format_time(int64_t ns, char buffer[32])
+{
+	time_t seconds = (time_t)(ns / 1000000000);
+	struct tm tm;
+	size_t len;
+
+	gmtime_r(&seconds, &tm);
+	len = strftime(buffer, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buffer + len, 32 - len, ".%06dZ", (int)(ns % 1000000000 / 1000));
+}
+
+static void append_line(pf_text *out, int64_t id, const struct occurrence *what)
+{
+	pf_json json = pf_json_start(out, true);
+	size_t known = sizeof event_names / sizeof *event_names;
+	char at[32];
+
+	format_time(what->at, at);
+	pf_json_object(&json, NULL);
+	pf_json_int(&json, "id", id);
+	pf_json_string(&json, "at", at);
+	pf_json_string(&json, "event", (size_t)what->event < known ? event_names[what->event] : "unknown");
+	pf_json_string(&json, "pattern", what->pattern_path);
+	pf_json_string(&json, "component", what->component_name);
+	pf_json_string(&json, "note", what->note);
+	pf_json_int(&json, "success_count", what->success);
+	pf_json_int(&json, "failure_count", what->failure);
+	pf_json_end(&json);
+}
+
+static int read_end(pf_txn *txn, pf_err *err)
+{
+	int rc;
+
+	if (txn->history_known)
+		return 0;
+	QUERY(q, txn->conn, STMT_HISTORY_LAST);
+	rc = query_row(&q, err);
+	if (rc < 0)
+		return rc;
+	txn->history_id = rc ? column_int(&q, 0) : 0;
+	txn->history_end = rc ? column_int(&q, 2) : 0;
+	txn->history_known = true;
+	return 0;
+}
+
+static void bind_id(struct query *q, int64_t id)
+{
+	if (id)
+		query_int(q, id);
+	else
+		query_null(q);
+}
+
+int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
+{
+	int rc = read_end(txn, err);
+
+	if (rc < 0)
+		return rc;
+	pf_text_reset(&txn->line);
+	append_line(&txn->line, txn->history_id + 1, what);
+	if (txn->line.failed)
+		return no_memory(err);
+	QUERY(q, txn->conn, STMT_HISTORY_ADD);
+	query_int(&q, txn->history_id + 1);
+	query_int(&q, what->at);
+	query_int(&q, what->event);
+	bind_id(&q, what->pattern_id);
+	bind_id(&q, what->component_id);
+	query_int(&q, what->success);
+	query_int(&q, what->failure);
+	query_int(&q, txn->history_end + (int64_t)txn->line.len);
+	query_text(&q, what->note);
+	rc = query_run(&q, err);
+	if (rc < 0)
+		return rc;
+	txn->history_id++;
+	txn->history_end += (int64_t)txn->line.len;
+	return 0;
+}
+
+/* ---- reading ---- */
+
+/* The last event: ids, times and offsets are 0 where there is none. */
+static int last_event(struct connection *conn, int64_t *id, int64_t *at, int64_t *end, pf_err *err)
+{
+	QUERY(q, conn, STMT_HISTORY_LAST);
+	int rc = query_row(&q, err);
+
+	if (rc < 0)
+		return rc;
+	*id = rc ? column_int(&q, 0) : 0;
+	*at = rc ? column_int(&q, 1) : 0;
+	*end = rc ? column_int(&q, 2) : 0;
+	return 0;
+}
+
+int pf_store_history_stat(pf_store *store, int64_t *size, int64_t *mtime, pf_err *err)
+{
+	int64_t id;
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	return rc < 0 ? rc : last_event(lease.conn, &id, mtime, size, err);
+}
+
+/*
+ * The first event whose line ends behind OFFSET, and where its line begins.
+ * Ends grow with the ids: a search by halves, each step a look-up by id, so
+ * that no index has to grow with every event.
+ */
+static int event_at(struct connection *conn, int64_t offset, int64_t last, int64_t *found, int64_t *begin,
+		    pf_err *err)
+{
+	int64_t low = 0, high = last; /* the line of low ends at or before OFFSET, that of high behind it */
+
+	*begin = 0;
+	while (high - low > 1) {
+		int64_t middle = low + (high - low) / 2;
+		int rc;
+
+		QUERY(q, conn, STMT_HISTORY_END);
+		query_int(&q, middle);
+		rc = query_row(&q, err);
+		if (rc < 0)
+			return rc;
+		if (rc && column_int(&q, 1) <= offset) {
+			low = column_int(&q, 0);
+			*begin = column_int(&q, 1);
+		} else {
+			high = middle;
+		}
+	}
+	*found = high;
+	return 0;
+}
+
+static struct occurrence occurrence_of(struct query *q)
+{
+	return (struct occurrence){
+		.at = column_int(q, 1),
+		.event = (enum event)column_int(q, 2),
+		.pattern_path = column_text(q, 3),
+		.component_name = column_text(q, 4),
+		.note = column_text(q, 5),
+		.success = column_int(q, 6),
+		.failure = column_int(q, 7),
+	};
+}
+
+static int append_lines(struct connection *conn, int64_t from, size_t enough, pf_text *lines, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, conn, STMT_HISTORY_LINES);
+	query_int(&q, from);
+	while (lines->len < enough && (rc = query_row(&q, err)) != 0) {
+		struct occurrence what;
+
+		if (rc < 0)
+			return rc;
+		what = occurrence_of(&q);
+		append_line(lines, column_int(&q, 0), &what);
+		if (lines->failed)
+			return no_memory(err);
+	}
+	return 0;
+}
+
+int pf_store_history_read(pf_store *store, int64_t offset, size_t len, pf_text *out, pf_err *err)
+{
+	int64_t last, at, end, from, begin;
+	__attribute__((cleanup(pf_text_free))) pf_text lines = { 0 };
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	if (offset < 0)
+		return pf_fail(err, EINVAL, "an offset below 0");
+	rc = last_event(lease.conn, &last, &at, &end, err);
+	if (rc < 0 || offset >= end)
+		return rc;
+	if ((int64_t)len > end - offset || len > INT64_MAX)
+		len = (size_t)(end - offset);
+	rc = event_at(lease.conn, offset, last, &from, &begin, err);
+	if (rc == 0)
+		rc = append_lines(lease.conn, from, (size_t)(offset - begin) + len, &lines, err);
+	if (rc < 0)
+		return rc;
+	if (lines.len < (size_t)(offset - begin) + len)
+		return pf_fail(err, EIO, "the history's offsets do not agree with its lines");
+	pf_text_add(out, lines.bytes + (offset - begin), len);
+	return out->failed ? no_memory(err) : 0;
+}
+
+/* ---- the change feed ---- */
+
+static int changed_patterns(struct connection *conn, int64_t since, int64_t last,
+			    int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, conn, STMT_CHANGED_PATTERNS);
+	query_int(&q, since);
+	query_int(&q, last);
+	while ((rc = query_row(&q, err)) > 0) {
+		pf_change change = {
+			.kind = PF_CHANGED_PATTERN,
+			.id = column_int(&q, 0),
+			.scope = column_int(&q, 1),
+			.name = column_text(&q, 2),
+			.maybe_new = column_int(&q, 3) != 0,
+			.gone = column_int(&q, 4) != 0,
+		};
+
+		if (!change.name)
+			return no_memory(err);
+		if (each(arg, &change))
+			return 1;
+	}
+	return rc;
+}
+
+static int changed_components(struct connection *conn, int64_t since, int64_t last,
+			      int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, conn, STMT_CHANGED_COMPONENTS);
+	query_int(&q, since);
+	query_int(&q, last);
+	while ((rc = query_row(&q, err)) > 0) {
+		pf_change change = {
+			.kind = PF_CHANGED_COMPONENT,
+			.id = column_int(&q, 0),
+			.name = column_text(&q, 1),
+			.maybe_new = column_int(&q, 2) != 0,
+		};
+
+		if (!change.name)
+			return no_memory(err);
+		if (each(arg, &change))
+			return 1;
+	}
+	return rc;
+}
+
+int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		     pf_err *err)
+{
+	int64_t last = 0, at, end;
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	if (rc == 0)
+		rc = last_event(lease.conn, &last, &at, &end, err);
+	if (rc < 0)
+		return rc;
+	if (*since < last)
+		rc = changed_patterns(lease.conn, *since, last, each, arg, err);
+	if (rc == 0 && *since < last)
+		rc = changed_components(lease.conn, *since, last, each, arg, err);
+	if (rc < 0)
+		return rc;
+	*since = last;
+	return 0;
+}

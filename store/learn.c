@@ -1,0 +1,551 @@
+/*
+ * Learning a component: its row, and which patterns it shows.
+ *
+ * A component's sightings are compared with what it showed before: what stays
+ * is not counted again, what is new is sighted, what is gone is withdrawn. A
+ * component that moves shows none of its old place's patterns any longer; where
+ * a pattern loses its last component so, its verdicts go with it.
+ */
+#include <stdio.h>
+
+#include "store-internal.h"
+
+/* What the component showed before. */
+struct shown {
+	char signature[33];
+	bool archived, stays;
+	int64_t id, scope;
+	int64_t first_line, last_line;
+	char *path;
+	size_t successor; /* the module's pattern of this signature, in the component's new place; SIZE_MAX: none */
+};
+
+/* The verdicts that a pattern takes over from its counterpart in the old place. */
+struct carried {
+	int64_t success, failure;
+};
+
+struct learning {
+	pf_txn *txn;
+	const struct lesson *lesson;
+	const pf_component *component;
+	/* the place */
+	const char *category, *subcategory; /* NULL: no subcategory */
+	enum pf_component_type type;
+	int64_t category_id;
+	/* the row */
+	int64_t id;
+	char *previous_file; /* another submission's, that brought the revision before; or NULL */
+	int64_t revision;
+	int64_t at;
+	/* by signature */
+	struct shown *shown;
+	size_t shown_count, shown_room;
+	/* parallel to component->patterns */
+	struct shown **matches; /* what stays */
+	struct carried *carried;
+	/* of the live ones */
+	int64_t pattern_count, path_bytes;
+};
+
+static void learning_free(struct learning *l)
+{
+	for (size_t i = 0; i < l->shown_count; i++)
+		free(l->shown[i].path);
+	free(l->shown);
+	free(l->matches);
+	free(l->carried);
+	free(l->previous_file);
+}
+
+static pf_scope scope_of(const struct learning *l, enum pf_pattern_type type)
+{
+	return pf_scope_make(l->category_id, (int)l->type, (int)type);
+}
+
+/* ---- the component's row ---- */
+
+static int event(struct learning *l, enum event event, int64_t at, int64_t success, int64_t failure, pf_err *err)
+{
+	return history_add(l->txn,
+			   &(struct occurrence){
+				   .event = event,
+				   .at = at,
+				   .component_id = l->id,
+				   .component_name = l->component->name,
+				   .success = success,
+				   .failure = failure,
+			   },
+			   err);
+}
+
+static void bind_score(struct query *q, const struct metadata *said)
+{
+	if (said->has_success_score)
+		query_real(q, said->success_score);
+	else
+		query_null(q);
+}
+
+static int add_component(struct learning *l, pf_err *err)
+{
+	const pf_component *c = l->component;
+	char entry[NAME_CUT + 1];
+	int rc;
+
+	name_cut(c->name, entry);
+	QUERY(q, l->txn->conn, STMT_COMPONENT_ADD);
+	query_text(&q, c->name);
+	query_text(&q, strcmp(entry, c->name) == 0 ? NULL : entry);
+	query_text(&q, l->category);
+	query_text(&q, l->subcategory);
+	query_text(&q, pf_component_type_name(l->type));
+	query_int(&q, c->complexity_score);
+	query_text(&q, pf_complexity_range(c->complexity_score));
+	query_text(&q, c->libraries);
+	bind_score(&q, l->lesson->said);
+	query_text(&q, l->lesson->path);
+	query_int(&q, c->first_line);
+	query_int(&q, c->last_line);
+	query_int(&q, l->lesson->source_id);
+	query_int(&q, (int64_t)l->lesson->source_size);
+	query_int(&q, (int64_t)strlen(c->record));
+	query_int(&q, l->at);
+	query_text(&q, l->lesson->said->generation);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : pf_fail(err, EIO, "the database made no row");
+	l->id = column_int(&q, 0);
+	l->revision = 1;
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : event(l, EVENT_SUBMITTED, l->at, 0, 0, err);
+}
+
+static int revise_row(struct learning *l, pf_err *err)
+{
+	const pf_component *c = l->component;
+
+	QUERY(q, l->txn->conn, STMT_COMPONENT_REVISE);
+	query_int(&q, l->id);
+	query_text(&q, l->category);
+	query_text(&q, l->subcategory);
+	query_text(&q, pf_component_type_name(l->type));
+	query_int(&q, c->complexity_score);
+	query_text(&q, pf_complexity_range(c->complexity_score));
+	query_text(&q, c->libraries);
+	bind_score(&q, l->lesson->said);
+	query_int(&q, l->revision);
+	query_text(&q, l->lesson->path);
+	query_int(&q, c->first_line);
+	query_int(&q, c->last_line);
+	query_int(&q, l->lesson->source_id);
+	query_int(&q, (int64_t)l->lesson->source_size);
+	query_int(&q, (int64_t)strlen(c->record));
+	query_int(&q, l->at);
+	query_text(&q, l->lesson->said->generation);
+	return query_run(&q, err);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* OLD is at the component's row. */
+static int revise_component(struct learning *l, struct query *old, pf_err *err)
+{
+	bool moved = !same_text(column_text(old, 1), l->category) || !same_text(column_text(old, 2), l->subcategory) ||
+		     !same_text(column_text(old, 3), pf_component_type_name(l->type));
+	bool revised = column_int(old, 6) != l->lesson->source_id;
+	const char *file = column_text(old, 8);
+	int64_t success = column_int(old, 9), failure = column_int(old, 10);
+	int rc;
+
+	l->id = column_int(old, 0);
+	l->revision = column_int(old, 7) + revised;
+	if (file && strcmp(file, l->lesson->path) != 0) {
+		l->previous_file = strdup(file);
+		if (!l->previous_file)
+			return no_memory(err);
+	}
+	query_again(old); /* FILE and the like end here */
+	rc = revise_row(l, err);
+	if (rc == 0 && revised)
+		rc = event(l, EVENT_SUBMITTED, l->at, success, failure, err);
+	if (rc == 0 && moved)
+		rc = event(l, EVENT_MOVED, revised ? txn_tick(l->txn) : l->at, success, failure, err);
+	if (rc == 0 && !moved && !revised)
+		rc = event(l, EVENT_DESCRIBED, l->at, success, failure, err);
+	return rc;
+}
+
+static int put_component(struct learning *l, pf_err *err)
+{
+	int rc;
+
+	QUERY(old, l->txn->conn, STMT_COMPONENT_BY_CLASS);
+	query_text(&old, l->component->name);
+	rc = query_row(&old, err);
+	if (rc < 0)
+		return rc;
+	rc = rc ? revise_component(l, &old, err) : add_component(l, err);
+	if (rc < 0)
+		return rc;
+	QUERY(record, l->txn->conn, STMT_COMPONENT_PUT_RECORD);
+	query_int(&record, l->id);
+	query_text(&record, l->component->record);
+	rc = query_run(&record, err);
+	if (rc < 0)
+		return rc;
+	QUERY(link, l->txn->conn, STMT_SOURCE_COMPONENT_ADD);
+	query_int(&link, l->lesson->source_id);
+	query_int(&link, l->id);
+	return query_run(&link, err);
+}
+
+/* ---- what it showed before ---- */
+
+static int by_signature(const void *a, const void *b)
+{
+	return strcmp(((const struct shown *)a)->signature, ((const struct shown *)b)->signature);
+}
+
+static int add_shown(struct learning *l, struct query *q, pf_err *err)
+{
+	const char *signature = column_text(q, 2), *path = column_text(q, 4);
+	struct shown *shown;
+
+	if (l->shown_count == l->shown_room) {
+		size_t room = l->shown_room ? l->shown_room * 2 : 128;
+
+		shown = reallocarray(l->shown, room, sizeof *shown);
+		if (!shown)
+			return no_memory(err);
+		l->shown = shown;
+		l->shown_room = room;
+	}
+	shown = &l->shown[l->shown_count];
+	*shown = (struct shown){
+		.id = column_int(q, 0),
+		.scope = column_int(q, 1),
+		.archived = column_int(q, 3) != 0,
+		.path = path ? strdup(path) : NULL,
+		.first_line = column_int(q, 5),
+		.last_line = column_int(q, 6),
+		.successor = SIZE_MAX,
+	};
+	if (!shown->path || !signature)
+		return free(shown->path), no_memory(err);
+	snprintf(shown->signature, sizeof shown->signature, "%s", signature);
+	l->shown_count++;
+	return 0;
+}
+
+static int load_shown(struct learning *l, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, l->txn->conn, STMT_COMPONENT_SIGHTINGS);
+	query_int(&q, l->id);
+	while ((rc = query_row(&q, err)) > 0) {
+		rc = add_shown(l, &q, err);
+		if (rc < 0)
+			return rc;
+	}
+	if (l->shown_count)
+		qsort(l->shown, l->shown_count, sizeof *l->shown, by_signature);
+	return rc;
+}
+
+/* Which of the module's patterns the component showed already, here or in its old place. */
+static void match_patterns(struct learning *l)
+{
+	for (size_t i = 0; i < l->component->pattern_count && l->shown_count; i++) {
+		const pf_pattern *p = &l->component->patterns[i];
+		struct shown key, *found;
+
+		memcpy(key.signature, p->signature, sizeof key.signature);
+		found = bsearch(&key, l->shown, l->shown_count, sizeof key, by_signature);
+		if (!found)
+			continue;
+		if (found->scope == scope_of(l, p->type)) {
+			found->stays = true;
+			l->matches[i] = found;
+		} else {
+			found->successor = i;
+		}
+	}
+}
+
+/* ---- sightings ---- */
+
+static int pattern_event(struct learning *l, enum event event, int64_t at, int64_t pattern, const char *path,
+			 int64_t success, int64_t failure, pf_err *err)
+{
+	return history_add(l->txn,
+			   &(struct occurrence){
+				   .event = event,
+				   .at = at,
+				   .pattern_id = pattern,
+				   .pattern_path = path,
+				   .component_id = l->id,
+				   .component_name = l->component->name,
+				   .success = success,
+				   .failure = failure,
+			   },
+			   err);
+}
+
+static int drop_sighting(struct learning *l, int64_t pattern, pf_err *err)
+{
+	QUERY(q, l->txn->conn, STMT_SIGHTING_DROP);
+	query_int(&q, l->id);
+	query_int(&q, pattern);
+	return query_run(&q, err);
+}
+
+/* Adds to a pattern's verdicts (or takes away); *SUCCESS and *FAILURE get the counts afterwards. */
+static int carry(struct learning *l, int64_t pattern, int64_t *success, int64_t *failure, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, l->txn->conn, STMT_PATTERN_CARRY);
+	query_int(&q, pattern);
+	query_int(&q, *success);
+	query_int(&q, *failure);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc;
+	*success = column_int(&q, 0);
+	*failure = column_int(&q, 1);
+	return 0;
+}
+
+static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
+{
+	int64_t at = txn_tick(l->txn), success, failure;
+	bool deserted;
+	int rc = drop_sighting(l, shown->id, err);
+
+	if (rc < 0)
+		return rc;
+	{
+		QUERY(q, l->txn->conn, STMT_PATTERN_WITHDRAW);
+		query_int(&q, shown->id);
+		query_int(&q, at);
+		query_text(&q, l->component->name);
+		rc = query_row(&q, err);
+		if (rc <= 0)
+			return rc;
+		success = column_int(&q, 1);
+		failure = column_int(&q, 2);
+		deserted = column_int(&q, 3) == 0;
+	}
+	if (deserted && shown->successor != SIZE_MAX) {
+		l->carried[shown->successor] = (struct carried){ success, failure };
+		success = -success;
+		failure = -failure;
+		rc = carry(l, shown->id, &success, &failure, err);
+		if (rc < 0)
+			return rc;
+	}
+	return pattern_event(l, EVENT_WITHDRAWN, at, shown->id, shown->path, success, failure, err);
+}
+
+struct sighted {
+	int64_t id, success, failure;
+	char file_name[128];
+	bool is_new;
+};
+
+/* 1, or 0 where the pattern is archived or the file name with DIGITS is another pattern's. */
+static int try_sight(struct learning *l, const pf_pattern *p, int digits, int64_t at, struct sighted *s, pf_err *err)
+{
+	sqlite3 *db = l->txn->conn->db;
+	const char *name;
+	int rc;
+
+	snprintf(s->file_name, sizeof s->file_name, "%.80s-%.*s.json", p->name, digits, p->signature);
+	QUERY(q, l->txn->conn, STMT_PATTERN_SIGHT);
+	query_text(&q, l->component->name);
+	query_text(&q, pf_pattern_type_name((int)p->type));
+	query_text(&q, p->name);
+	query_text(&q, l->category);
+	query_text(&q, l->subcategory);
+	query_text(&q, pf_component_type_name(l->type));
+	query_text(&q, pf_complexity_range(l->component->complexity_score));
+	query_text(&q, p->signature);
+	query_text(&q, l->component->libraries);
+	query_int(&q, scope_of(l, p->type));
+	query_text(&q, s->file_name);
+	query_int(&q, at);
+	query_text(&q, p->data);
+	sqlite3_set_last_insert_rowid(db, 0); /* an update leaves it so */
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc;
+	s->id = column_int(&q, 0);
+	s->success = column_int(&q, 2);
+	s->failure = column_int(&q, 3);
+	s->is_new = sqlite3_last_insert_rowid(db) == s->id;
+	name = column_text(&q, 1);
+	snprintf(s->file_name, sizeof s->file_name, "%s", name ? name : "");
+	return 1;
+}
+
+/* 1 where the pattern was archived, and is not any longer; else 0. */
+static int restore(struct learning *l, const pf_pattern *p, int64_t at, pf_err *err)
+{
+	int64_t id, success, failure;
+	int rc;
+
+	QUERY(find, l->txn->conn, STMT_PATTERN_BY_SIGNATURE);
+	query_text(&find, l->category);
+	query_text(&find, pf_component_type_name(l->type));
+	query_text(&find, pf_pattern_type_name((int)p->type));
+	query_text(&find, p->signature);
+	rc = query_row(&find, err);
+	if (rc <= 0)
+		return rc;
+	id = column_int(&find, 0);
+	{
+		QUERY(q, l->txn->conn, STMT_PATTERN_RESTORE);
+		query_int(&q, id);
+		query_int(&q, at);
+		rc = query_row(&q, err);
+		if (rc <= 0)
+			return rc;
+		success = column_int(&q, 0);
+		failure = column_int(&q, 1);
+	}
+	rc = pattern_event(l, EVENT_RESTORED, at, id, column_text(&find, 1), success, failure, err);
+	return rc < 0 ? rc : 1;
+}
+
+/* The pattern's row counts the component; a file name is made longer until no other pattern has it. */
+static int count_sighting(struct learning *l, const pf_pattern *p, int64_t at, struct sighted *s, pf_err *err)
+{
+	int rc = try_sight(l, p, 8, at, s, err);
+
+	if (rc == 0) {
+		rc = restore(l, p, at, err);
+		if (rc == 1)
+			rc = try_sight(l, p, 8, txn_tick(l->txn), s, err);
+	}
+	for (int digits = 12; rc == 0 && digits <= 32; digits += 4)
+		rc = try_sight(l, p, digits, at, s, err);
+	if (rc == 0)
+		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
+	return rc < 0 ? rc : 0;
+}
+
+static int put_sighting(struct learning *l, enum stmt stmt, int64_t pattern, const pf_pattern *p, pf_err *err)
+{
+	QUERY(q, l->txn->conn, stmt);
+	query_int(&q, l->id);
+	query_int(&q, pattern);
+	query_int(&q, p->first_line);
+	query_int(&q, p->last_line);
+	return query_run(&q, err);
+}
+
+static void count_live(struct learning *l, const pf_pattern *p, const char *path, bool is_new)
+{
+	l->pattern_count++;
+	l->path_bytes += (int64_t)strlen(path);
+	receipt_pattern(l->lesson->receipt, path, pf_pattern_type_name((int)p->type), p->name, p->first_line,
+			p->last_line, is_new);
+}
+
+static int sight(struct learning *l, size_t i, pf_err *err)
+{
+	const pf_pattern *p = &l->component->patterns[i];
+	const struct carried *carried = &l->carried[i];
+	int64_t at = txn_tick(l->txn);
+	struct sighted s;
+	char path[384];
+	int rc = count_sighting(l, p, at, &s, err);
+
+	if (rc == 0 && (carried->success || carried->failure)) {
+		s.success = carried->success;
+		s.failure = carried->failure;
+		rc = carry(l, s.id, &s.success, &s.failure, err);
+	}
+	if (rc == 0)
+		rc = put_sighting(l, STMT_SIGHTING_ADD, s.id, p, err);
+	if (rc < 0)
+		return rc;
+	snprintf(path, sizeof path, "%s/%s/%s/%s", l->category, pf_component_type_name(l->type),
+		 pf_pattern_type_name((int)p->type), s.file_name);
+	count_live(l, p, path, s.is_new);
+	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, path, s.success, s.failure, err);
+}
+
+static int keep(struct learning *l, size_t i, pf_err *err)
+{
+	const pf_pattern *p = &l->component->patterns[i];
+	const struct shown *shown = l->matches[i];
+
+	if (!shown->archived)
+		count_live(l, p, shown->path, false);
+	if (shown->first_line == p->first_line && shown->last_line == p->last_line)
+		return 0;
+	return put_sighting(l, STMT_SIGHTING_LINES, shown->id, p, err);
+}
+
+static int put_sightings(struct learning *l, pf_err *err)
+{
+	size_t count = l->component->pattern_count;
+	int rc = load_shown(l, err);
+
+	l->matches = calloc(count + 1, sizeof *l->matches);
+	l->carried = calloc(count + 1, sizeof *l->carried);
+	if (!l->matches || !l->carried)
+		return no_memory(err);
+	match_patterns(l);
+	for (size_t i = 0; i < l->shown_count && rc == 0; i++)
+		if (!l->shown[i].stays)
+			rc = withdraw(l, &l->shown[i], err);
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = l->matches[i] ? keep(l, i, err) : sight(l, i, err);
+	if (rc < 0)
+		return rc;
+	QUERY(q, l->txn->conn, STMT_COMPONENT_COUNT_PATTERNS);
+	query_int(&q, l->id);
+	query_int(&q, l->pattern_count);
+	query_int(&q, l->path_bytes);
+	return query_run(&q, err);
+}
+
+int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
+{
+	const struct metadata *said = lesson->said;
+	const pf_component *component = lesson->component;
+	__attribute__((cleanup(learning_free))) struct learning l = {
+		.txn = txn,
+		.lesson = lesson,
+		.component = component,
+		.category = said->category[0] ? said->category : component->category,
+		.subcategory = said->subcategory[0] ? said->subcategory : component->subcategory,
+		.type = said->component_type ? (enum pf_component_type)said->component_type : component->type,
+		.at = txn_tick(txn),
+	};
+	int rc = category_id(txn->conn, l.category, true, &l.category_id, err);
+
+	if (rc == 0)
+		rc = put_component(&l, err);
+	if (rc < 0)
+		return rc;
+	receipt_component(lesson->receipt, &(struct component_head){
+						   .name = component->name,
+						   .category = l.category,
+						   .subcategory = l.subcategory,
+						   .component_type = pf_component_type_name(l.type),
+						   .revision = l.revision,
+						   .previous_file = l.previous_file,
+					   });
+	rc = put_sightings(&l, err);
+	pf_json_end(lesson->receipt);
+	pf_json_end(lesson->receipt);
+	return rc;
+}

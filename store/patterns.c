@@ -1,0 +1,214 @@
+/*
+ * Patterns as they are read, and archived; sightings and verdicts change them
+ * in learn.c and verdict.c.
+ */
+#include "store-internal.h"
+
+static int no_pattern(pf_err *err)
+{
+	return pf_fail(err, ENOENT, "no such pattern");
+}
+
+static pf_pattern_entry entry_of(struct query *q)
+{
+	return (pf_pattern_entry){
+		.id = column_int(q, 0),
+		.scope = column_int(q, 1),
+		.name = column_text(q, 2),
+		.size = column_int(q, 3),
+		.mtime = column_int(q, 4),
+	};
+}
+
+/* The one row of Q, which NAME (or nothing) asked for. */
+static int one_entry(struct query *q, const char *name, pf_pattern_entry *entry, pf_err *err)
+{
+	int rc = query_row(q, err);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : no_pattern(err);
+	*entry = entry_of(q);
+	entry->name = name;
+	return 0;
+}
+
+static int each_entry(struct query *q, int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err)
+{
+	int rc;
+
+	while ((rc = query_row(q, err)) > 0) {
+		pf_pattern_entry entry = entry_of(q);
+
+		if (!entry.name)
+			return no_memory(err);
+		if (each(arg, &entry))
+			return 0;
+	}
+	return rc;
+}
+
+int pf_store_pattern_find(pf_store *store, pf_scope scope, const char *name, pf_pattern_entry *entry, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_PATTERN_FIND);
+	query_int(&q, scope);
+	query_text(&q, name);
+	return one_entry(&q, name, entry, err);
+}
+
+int pf_store_pattern_stat(pf_store *store, int64_t id, pf_pattern_entry *entry, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_PATTERN_STAT);
+	query_int(&q, id);
+	return one_entry(&q, NULL, entry, err);
+}
+
+int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
+			  int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_PATTERN_LIST);
+	query_int(&q, scope);
+	query_int(&q, after);
+	return each_entry(&q, each, arg, err);
+}
+
+int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_PATTERN_DOCUMENT);
+	query_int(&q, id);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : no_pattern(err);
+	return column_append(&q, 0, out, err);
+}
+
+int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
+				int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_COMPONENT_PATTERNS);
+	query_int(&q, id);
+	query_int(&q, after);
+	return each_entry(&q, each, arg, err);
+}
+
+int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry,
+				    pf_err *err)
+{
+	pf_scope place;
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(where, lease.conn, STMT_COMPONENT_PLACE);
+	query_int(&where, id);
+	rc = query_row(&where, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such component");
+	place = pf_scope_make(column_int(&where, 0), pf_component_type_number(column_text(&where, 1)), 0);
+	QUERY(q, lease.conn, STMT_COMPONENT_PATTERN_FIND);
+	query_int(&q, id);
+	query_text(&q, name);
+	query_int(&q, place);
+	return one_entry(&q, name, entry, err);
+}
+
+static int archive(pf_txn *txn, int64_t pattern, pf_err *err)
+{
+	int64_t at = txn_tick(txn);
+	int rc;
+
+	QUERY(q, txn->conn, STMT_PATTERN_ARCHIVE);
+	query_int(&q, pattern);
+	query_int(&q, at);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : no_pattern(err);
+	return history_add(txn,
+			   &(struct occurrence){
+				   .event = EVENT_ARCHIVED,
+				   .at = at,
+				   .pattern_id = pattern,
+				   .pattern_path = column_text(&q, 0),
+				   .success = column_int(&q, 1),
+				   .failure = column_int(&q, 2),
+			   },
+			   err);
+}
+
+int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err)
+{
+	int rc = savepoint_begin(txn, err);
+
+	if (rc < 0)
+		return rc;
+	rc = archive(txn, pattern, err);
+	return savepoint_end(txn, rc, err);
+}
+
+/* ---- arrays of ids ---- */
+
+void ids_free(struct ids *ids)
+{
+	free(ids->ids);
+	*ids = (struct ids){ 0 };
+}
+
+int ids_add(struct ids *ids, int64_t id, pf_err *err)
+{
+	if (ids->count == ids->room) {
+		size_t room = ids->room ? ids->room * 2 : 64;
+		int64_t *more = reallocarray(ids->ids, room, sizeof *more);
+
+		if (!more)
+			return no_memory(err);
+		ids->ids = more;
+		ids->room = room;
+	}
+	ids->ids[ids->count++] = id;
+	return 0;
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+void ids_sort_unique(struct ids *ids)
+{
+	size_t kept = 0;
+
+	if (!ids->count)
+		return;
+	qsort(ids->ids, ids->count, sizeof *ids->ids, compare_ids);
+	for (size_t i = 0; i < ids->count; i++)
+		if (kept == 0 || ids->ids[i] != ids->ids[kept - 1])
+			ids->ids[kept++] = ids->ids[i];
+	ids->count = kept;
+}

@@ -1,0 +1,467 @@
+/*
+ * The tables, and how they came to be: a row of migrations[] a version.
+ *
+ * What keeps itself right here, by generated columns and triggers, so that a
+ * row changed by hand in the sqlite3 shell is right as well: a pattern's and a
+ * component's document and its size, confidence, the totals of a directory, the
+ * counts of a component whose pattern was archived. What never changes is
+ * guarded: a pattern's place and file name, and history.
+ */
+#include <math.h>
+#include <time.h>
+
+#include "store-internal.h"
+
+enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
+
+/*
+ * An SQL expression for the JSON string of X. Not json_quote(), which a schema
+ * may not use under PRAGMA trusted_schema=OFF; what it is used on holds no
+ * control characters.
+ */
+#define QUOTE(x) "'\"' || replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"') || '\"'"
+#define QUOTE_OR_NULL(x) "coalesce(" QUOTE(x) ", 'null')"
+/* A line of a document. */
+#define LINE(key, value) "'  \"" key "\": ' || " value " || ',' || char(10) || "
+#define LIVE(row)	 "(" row ".archived = 0 AND " row ".component_count > 0)"
+
+static const char *const version_1[] = {
+	"CREATE TABLE categories ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE"
+	") STRICT;",
+
+	/* Accepted sources, each once. The content goes when nothing refers to it any more; that it was seen stays. */
+	"CREATE TABLE sources ("
+	"  id INTEGER PRIMARY KEY,"
+	"  hash TEXT NOT NULL,"
+	"  size INTEGER NOT NULL,"
+	"  content BLOB"
+	") STRICT;",
+	"CREATE INDEX sources_by_hash ON sources (hash);",
+
+	"CREATE TABLE code_patterns ("
+	"  id INTEGER PRIMARY KEY,"
+	"  component_name TEXT NOT NULL,"
+	"  pattern_type TEXT NOT NULL,"
+	"  pattern_name TEXT NOT NULL,"
+	"  pattern_data TEXT AS ('{' || char(10) || payload || ',' || char(10) || '    \"examples\": ' || examples"
+	"    || char(10) || '  }') VIRTUAL,"
+	"  category TEXT NOT NULL,"
+	"  subcategory TEXT,"
+	"  component_type TEXT NOT NULL,"
+	"  complexity_range TEXT NOT NULL,"
+	"  success_count INTEGER NOT NULL DEFAULT 1 CHECK (success_count >= 0),"
+	"  failure_count INTEGER NOT NULL DEFAULT 0 CHECK (failure_count >= 0),"
+	"  confidence_score REAL AS (CASE success_count + failure_count WHEN 0 THEN 0.0"
+	"    ELSE CAST(success_count AS REAL) / (success_count + failure_count) END) VIRTUAL,"
+	"  pattern_signature TEXT NOT NULL,"
+	"  libraries_involved TEXT NOT NULL DEFAULT '[]',"
+	"  confidence_lower_bound REAL NOT NULL,"
+	"  component_count INTEGER NOT NULL CHECK (component_count >= 0),"
+	"  scope INTEGER NOT NULL,"
+	"  file_name TEXT NOT NULL,"
+	"  archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),"
+	"  mtime INTEGER NOT NULL,"
+	"  size INTEGER AS (length(CAST(document AS BLOB))) STORED,"
+	"  examples TEXT NOT NULL DEFAULT '[]',"
+	"  payload TEXT NOT NULL,"
+	"  path TEXT AS (category || '/' || component_type || '/' || pattern_type || '/' || file_name) VIRTUAL,"
+	"  document TEXT AS ('{' || char(10) || "
+	LINE("id", "id")
+	LINE("component_name", QUOTE("component_name"))
+	LINE("pattern_type", QUOTE("pattern_type"))
+	LINE("pattern_name", QUOTE("pattern_name"))
+	LINE("category", QUOTE("category"))
+	LINE("subcategory", QUOTE_OR_NULL("subcategory"))
+	LINE("component_type", QUOTE("component_type"))
+	LINE("complexity_range", QUOTE("complexity_range"))
+	LINE("success_count", "success_count")
+	LINE("failure_count", "failure_count")
+	LINE("confidence_score", "round(confidence_score, 3)")
+	LINE("confidence_lower_bound", "round(confidence_lower_bound, 3)")
+	LINE("component_count", "component_count")
+	LINE("pattern_signature", QUOTE("pattern_signature"))
+	LINE("libraries_involved", "libraries_involved")
+	"  '  \"pattern_data\": ' || pattern_data || char(10) || '}' || char(10)) VIRTUAL,"
+	"  UNIQUE (category, component_type, pattern_type, pattern_signature),"
+	"  UNIQUE (scope, file_name)"
+	") STRICT;",
+	"CREATE INDEX code_patterns_listing ON code_patterns (scope, id, file_name, size, mtime)"
+	"  WHERE archived = 0 AND component_count > 0;",
+
+	/* Wide texts have a table of their own (component_records, sources), so that a listing reads few pages. */
+	"CREATE TABLE components ("
+	"  id INTEGER PRIMARY KEY,"
+	"  component_name TEXT NOT NULL UNIQUE,"
+	"  entry_name TEXT," /* of its directory, where that is not the class's name */
+	"  category TEXT NOT NULL,"
+	"  subcategory TEXT,"
+	"  component_type TEXT NOT NULL,"
+	"  complexity_score INTEGER NOT NULL,"
+	"  complexity_range TEXT NOT NULL,"
+	"  libraries_involved TEXT NOT NULL,"
+	"  success_score REAL CHECK (success_score BETWEEN 0 AND 1.7976931348623157e308),"
+	"  success_count INTEGER NOT NULL DEFAULT 0 CHECK (success_count >= 0),"
+	"  failure_count INTEGER NOT NULL DEFAULT 0 CHECK (failure_count >= 0),"
+	"  confidence_score REAL AS (CASE success_count + failure_count WHEN 0 THEN 1.0"
+	"    ELSE CAST(success_count AS REAL) / (success_count + failure_count) END) VIRTUAL,"
+	"  revision INTEGER NOT NULL,"
+	"  source_file TEXT NOT NULL,"
+	"  first_line INTEGER NOT NULL,"
+	"  last_line INTEGER NOT NULL,"
+	"  pattern_count INTEGER NOT NULL," /* live ones */
+	"  path_bytes INTEGER NOT NULL,"    /* of all their paths */
+	"  source_id INTEGER NOT NULL REFERENCES sources (id),"
+	"  source_size INTEGER NOT NULL,"
+	"  record_size INTEGER NOT NULL,"
+	"  source_mtime INTEGER NOT NULL,"
+	"  mtime INTEGER NOT NULL,"
+	/* head, the list of its patterns' paths, tail: the document. */
+	"  document_size INTEGER AS (length(CAST(head AS BLOB)) + length(CAST(tail AS BLOB))"
+	"    + CASE pattern_count WHEN 0 THEN 2 ELSE 4 + 8 * pattern_count + path_bytes END) STORED,"
+	"  generation_metadata TEXT NOT NULL,"
+	"  head TEXT AS ('{' || char(10) || "
+	LINE("name", QUOTE("component_name"))
+	LINE("category", QUOTE("category"))
+	LINE("subcategory", QUOTE_OR_NULL("subcategory"))
+	LINE("component_type", QUOTE("component_type"))
+	LINE("complexity_score", "complexity_score")
+	LINE("complexity_range", QUOTE("complexity_range"))
+	LINE("libraries_involved", "libraries_involved")
+	LINE("success_score", "coalesce(round(success_score, 3), 'null')")
+	LINE("success_count", "success_count")
+	LINE("failure_count", "failure_count")
+	LINE("confidence_score", "round(confidence_score, 3)")
+	LINE("revision", "revision")
+	LINE("source_file", QUOTE("source_file"))
+	LINE("lines", "'[' || first_line || ', ' || last_line || ']'")
+	LINE("pattern_count", "pattern_count")
+	"  '  \"patterns\": ') VIRTUAL,"
+	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
+	"    || char(10)) VIRTUAL"
+	") STRICT;",
+	"CREATE UNIQUE INDEX components_by_entry ON components (entry_name) WHERE entry_name IS NOT NULL;",
+	"CREATE INDEX components_by_source ON components (source_id);",
+	"CREATE TABLE component_records ("
+	"  component_id INTEGER PRIMARY KEY REFERENCES components (id),"
+	"  record TEXT NOT NULL"
+	") STRICT;",
+	"CREATE VIEW component_patterns (id, component_name, complete_code, category, subcategory, component_type,"
+	"  complexity_score, success_score, extracted_patterns, generation_metadata) AS"
+	"  SELECT c.id, c.component_name, CAST(s.content AS TEXT), c.category, c.subcategory, c.component_type,"
+	"    c.complexity_score, c.success_score, r.record, c.generation_metadata"
+	"  FROM components c JOIN sources s ON s.id = c.source_id JOIN component_records r ON r.component_id = c.id;",
+
+	/* Which components an accepted source held. */
+	"CREATE TABLE source_components ("
+	"  source_id INTEGER NOT NULL REFERENCES sources (id),"
+	"  component_id INTEGER NOT NULL REFERENCES components (id),"
+	"  PRIMARY KEY (source_id, component_id)"
+	") WITHOUT ROWID, STRICT;",
+
+	"CREATE TABLE sightings ("
+	"  component_id INTEGER NOT NULL REFERENCES components (id),"
+	"  pattern_id INTEGER NOT NULL REFERENCES code_patterns (id),"
+	"  first_line INTEGER NOT NULL,"
+	"  last_line INTEGER NOT NULL,"
+	"  PRIMARY KEY (component_id, pattern_id)"
+	") WITHOUT ROWID, STRICT;",
+	"CREATE INDEX sightings_by_pattern ON sightings (pattern_id);",
+
+	"CREATE TABLE pattern_combinations ("
+	"  pattern_a INTEGER NOT NULL REFERENCES code_patterns (id),"
+	"  pattern_b INTEGER NOT NULL REFERENCES code_patterns (id),"
+	"  success_count INTEGER NOT NULL,"
+	"  failure_count INTEGER NOT NULL,"
+	"  PRIMARY KEY (pattern_a, pattern_b),"
+	"  CHECK (pattern_a < pattern_b)"
+	") WITHOUT ROWID, STRICT;",
+
+	/* Narrow, for there are many; no foreign keys, for neither patterns nor components are ever deleted. */
+	"CREATE TABLE history ("
+	"  id INTEGER PRIMARY KEY,"
+	"  at INTEGER NOT NULL,"
+	"  event INTEGER NOT NULL,"
+	"  pattern_id INTEGER,"
+	"  component_id INTEGER,"
+	"  success_count INTEGER NOT NULL,"
+	"  failure_count INTEGER NOT NULL,"
+	"  end_offset INTEGER NOT NULL," /* in history.jsonl, where its line ends */
+	"  note TEXT"
+	") STRICT;",
+	"CREATE TABLE history_events (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;",
+	"INSERT INTO history_events VALUES (0, 'submitted'), (1, 'moved'), (2, 'described'), (3, 'sighted'),"
+	"  (4, 'withdrawn'), (5, 'success'), (6, 'failure'), (7, 'archived'), (8, 'restored');",
+	"CREATE VIEW pattern_history (id, at, event, pattern_id, pattern, component_id, component_name, note,"
+	"  success_count, failure_count) AS"
+	"  SELECT h.id, h.at, e.name, h.pattern_id, p.path, h.component_id, c.component_name, h.note, h.success_count,"
+	"    h.failure_count"
+	"  FROM history h JOIN history_events e ON e.id = h.event LEFT JOIN code_patterns p ON p.id = h.pattern_id"
+	"    LEFT JOIN components c ON c.id = h.component_id;",
+
+	/* One row a scope (category, component type, pattern type); sums, so that no total needs a scan. */
+	"CREATE TABLE directories ("
+	"  scope INTEGER PRIMARY KEY,"
+	"  patterns INTEGER NOT NULL DEFAULT 0,"
+	"  success INTEGER NOT NULL DEFAULT 0,"
+	"  failure INTEGER NOT NULL DEFAULT 0,"
+	"  high INTEGER NOT NULL DEFAULT 0,"
+	"  medium INTEGER NOT NULL DEFAULT 0,"
+	"  low INTEGER NOT NULL DEFAULT 0,"
+	"  confidence_ppb INTEGER NOT NULL DEFAULT 0," /* in 1e-9: a sum of floating point would drift */
+	"  mtime INTEGER NOT NULL"
+	") STRICT;",
+	"CREATE TABLE component_totals ("
+	"  component_type TEXT PRIMARY KEY,"
+	"  components INTEGER NOT NULL DEFAULT 0,"
+	"  mtime INTEGER NOT NULL"
+	") WITHOUT ROWID, STRICT;",
+
+#define PPB(row)    "CAST(round(" row ".confidence_score * 1e9) AS INTEGER)"
+#define HIGH(row)   "(" row ".confidence_score >= 0.9)"
+#define MEDIUM(row) "(" row ".confidence_score >= 0.7 AND " row ".confidence_score < 0.9)"
+#define LOW(row)    "(" row ".confidence_score < 0.7)"
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN " LIVE("new")
+	" BEGIN"
+	"  INSERT INTO directories (scope, patterns, success, failure, high, medium, low, confidence_ppb, mtime)"
+	"  VALUES (new.scope, 1, new.success_count, new.failure_count, " HIGH("new") ", " MEDIUM("new") ", " LOW("new")
+	", " PPB("new") ", new.mtime)"
+	"  ON CONFLICT (scope) DO UPDATE SET patterns = patterns + 1, success = success + excluded.success,"
+	"    failure = failure + excluded.failure, high = high + excluded.high, medium = medium + excluded.medium,"
+	"    low = low + excluded.low, confidence_ppb = confidence_ppb + excluded.confidence_ppb,"
+	"    mtime = max(mtime + 1, excluded.mtime);"
+	" END;",
+	/* A directory has a row as soon as a pattern of it was live; the insert is for those that never were. */
+	"CREATE TRIGGER code_patterns_live AFTER UPDATE OF archived, component_count ON code_patterns"
+	"  WHEN " LIVE("new") " AND NOT " LIVE("old")
+	" BEGIN"
+	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"
+	" END;",
+#define MOVES(column, value)                                                                                         \
+	column " = " column " + " LIVE("new") " * " value("new") " - " LIVE("old") " * " value("old")
+#define ONE(row)     "1"
+#define SUCCESS(row) row ".success_count"
+#define FAILURE(row) row ".failure_count"
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE OF success_count, failure_count, component_count, archived,"
+	"  mtime ON code_patterns WHEN " LIVE("new") " OR " LIVE("old")
+	" BEGIN"
+	"  UPDATE directories SET " MOVES("patterns", ONE) ", " MOVES("success", SUCCESS) ", " MOVES("failure", FAILURE)
+	", " MOVES("high", HIGH) ", " MOVES("medium", MEDIUM) ", " MOVES("low", LOW) ", " MOVES("confidence_ppb", PPB)
+	", mtime = max(mtime + 1, new.mtime) WHERE scope = new.scope;"
+	" END;",
+	"CREATE TRIGGER code_patterns_archived AFTER UPDATE OF archived ON code_patterns"
+	"  WHEN new.archived <> old.archived"
+	" BEGIN"
+	"  UPDATE components SET pattern_count = pattern_count + old.archived - new.archived,"
+	"    path_bytes = path_bytes + (old.archived - new.archived) * length(new.path),"
+	"    mtime = max(mtime + 1, new.mtime)"
+	"  WHERE id IN (SELECT component_id FROM sightings WHERE pattern_id = new.id);"
+	" END;",
+	"CREATE TRIGGER code_patterns_stay BEFORE UPDATE OF id, scope, category, component_type, pattern_type,"
+	"  pattern_signature, file_name ON code_patterns"
+	"  WHEN new.id IS NOT old.id OR new.scope IS NOT old.scope OR new.category IS NOT old.category"
+	"    OR new.component_type IS NOT old.component_type OR new.pattern_type IS NOT old.pattern_type"
+	"    OR new.pattern_signature IS NOT old.pattern_signature OR new.file_name IS NOT old.file_name"
+	" BEGIN SELECT RAISE(ABORT, 'a pattern never changes its place'); END;",
+	"CREATE TRIGGER code_patterns_kept BEFORE DELETE ON code_patterns"
+	" BEGIN SELECT RAISE(ABORT, 'patterns are archived (archived = 1), never deleted'); END;",
+	"CREATE TRIGGER components_kept BEFORE DELETE ON components"
+	" BEGIN SELECT RAISE(ABORT, 'components are never deleted'); END;",
+	"CREATE TRIGGER history_kept BEFORE DELETE ON history"
+	" BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;",
+	"CREATE TRIGGER history_fixed BEFORE UPDATE ON history"
+	" BEGIN SELECT RAISE(ABORT, 'history is append-only'); END;",
+
+	"CREATE TRIGGER components_added AFTER INSERT ON components"
+	" BEGIN"
+	"  INSERT INTO component_totals (component_type, components, mtime) VALUES (new.component_type, 1, new.mtime)"
+	"  ON CONFLICT (component_type) DO UPDATE SET components = components + 1,"
+	"    mtime = max(mtime + 1, excluded.mtime);"
+	" END;",
+	"CREATE TRIGGER components_changed AFTER UPDATE OF component_type, mtime ON components"
+	" BEGIN"
+	"  INSERT INTO component_totals (component_type, mtime) VALUES (new.component_type, new.mtime)"
+	"  ON CONFLICT (component_type) DO NOTHING;"
+	"  UPDATE component_totals SET components = components - 1 WHERE component_type = old.component_type;"
+	"  UPDATE component_totals SET components = components + 1, mtime = max(mtime + 1, new.mtime)"
+	"  WHERE component_type = new.component_type;"
+	" END;",
+
+	/*
+	 * incoming/. Row 1 is the directory itself. `listed`: shown by a listing (orphans are not, nor implicit
+	 * directories that hold nothing). `children` counts listed files, directories and notes.
+	 */
+	"CREATE TABLE files ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  parent INTEGER REFERENCES files (id)," /* null for incoming/ and for orphans */
+	"  name TEXT NOT NULL,"
+	"  mode INTEGER NOT NULL,"
+	"  uid INTEGER NOT NULL DEFAULT -1,"
+	"  gid INTEGER NOT NULL DEFAULT -1,"
+	"  size INTEGER NOT NULL DEFAULT 0,"
+	"  atime INTEGER NOT NULL,"
+	"  mtime INTEGER NOT NULL,"
+	"  ctime INTEGER NOT NULL,"
+	"  implicit INTEGER NOT NULL DEFAULT 0,"
+	"  listed INTEGER NOT NULL DEFAULT 1,"
+	"  orphan INTEGER NOT NULL DEFAULT 0,"
+	"  judged INTEGER NOT NULL DEFAULT 0," /* the content was complete once: closed, not only synced */
+	"  children INTEGER NOT NULL DEFAULT 0,"
+	"  subdirectories INTEGER NOT NULL DEFAULT 0,"
+	"  source_id INTEGER REFERENCES sources (id)," /* the content, where it was accepted; else in contents */
+	"  UNIQUE (parent, name)"
+	") STRICT;",
+	"CREATE INDEX files_by_parent ON files (parent);",
+	"CREATE INDEX files_by_source ON files (source_id) WHERE source_id IS NOT NULL;",
+	"CREATE INDEX files_unlisted ON files (listed) WHERE listed = 0;",
+	"CREATE TABLE contents ("
+	"  file_id INTEGER PRIMARY KEY REFERENCES files (id) ON DELETE CASCADE,"
+	"  data BLOB NOT NULL"
+	") STRICT;",
+	"CREATE TABLE notes ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  parent INTEGER NOT NULL REFERENCES files (id) ON DELETE CASCADE,"
+	"  kind INTEGER NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  listed INTEGER NOT NULL DEFAULT 1,"
+	"  mtime INTEGER NOT NULL,"
+	"  size INTEGER AS (length(CAST(text AS BLOB))) STORED,"
+	"  text TEXT NOT NULL,"
+	"  UNIQUE (parent, name)"
+	") STRICT;",
+	"CREATE INDEX notes_by_parent ON notes (parent);",
+	/* What a path under incoming/ last brought, also after it was removed. */
+	"CREATE TABLE submissions ("
+	"  path TEXT PRIMARY KEY,"
+	"  source_id INTEGER NOT NULL REFERENCES sources (id),"
+	"  metadata TEXT NOT NULL"
+	") WITHOUT ROWID, STRICT;",
+
+#define RELEASE_SOURCE                                                                                               \
+	" BEGIN"                                                                                                     \
+	"  UPDATE sources SET content = NULL WHERE id = old.source_id"                                               \
+	"    AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source_id = old.source_id)"                               \
+	"    AND NOT EXISTS (SELECT 1 FROM components c WHERE c.source_id = old.source_id);"                         \
+	" END;"
+	"CREATE TRIGGER files_source_gone AFTER DELETE ON files WHEN old.source_id IS NOT NULL" RELEASE_SOURCE,
+	"CREATE TRIGGER files_source_changed AFTER UPDATE OF source_id ON files"
+	"  WHEN old.source_id IS NOT NULL AND old.source_id IS NOT new.source_id" RELEASE_SOURCE,
+	"CREATE TRIGGER components_source_changed AFTER UPDATE OF source_id ON components"
+	"  WHEN old.source_id <> new.source_id" RELEASE_SOURCE,
+
+#define NOW "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
+	/* The empty tree has a time too. */
+	"INSERT INTO directories (scope, mtime) VALUES (0, " NOW ");",
+	"INSERT INTO component_totals (component_type, mtime)"
+	"  SELECT column1, " NOW " FROM (VALUES ('operator'), ('sensor'), ('hook'), ('trigger'), ('notifier'));",
+	"INSERT INTO files (id, name, mode, atime, mtime, ctime)"
+	"  VALUES (1, 'incoming', 16877 /* a directory, 0755 */, " NOW ", " NOW ", " NOW ");",
+	NULL,
+};
+
+/* migrations[N] makes version N + 1 of version N. */
+static const char *const *const migrations[] = {
+	version_1,
+};
+enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+/*
+ * E. B. Wilson, "Probable inference, the law of succession, and statistical
+ * inference", Journal of the American Statistical Association 22 (1927): where
+ * the true share of successes lies at least, given what was seen.
+ */
+double wilson_lower_bound(int64_t success, int64_t failure)
+{
+	const double z = 1.959964; /* 95 %, two-sided */
+	double n = (double)success + (double)failure;
+	double share, bound;
+
+	if (n <= 0)
+		return 0.0;
+	share = (double)success / n;
+	bound = (share + z * z / (2 * n) - z * sqrt((share * (1 - share) + z * z / (4 * n)) / n)) / (1 + z * z / n);
+	return bound > 0 ? bound : 0.0;
+}
+
+static int upgrade(struct connection *conn, pf_err *err)
+{
+	int64_t version = 0;
+	int rc = connection_exec(conn, "BEGIN IMMEDIATE", err);
+
+	if (rc < 0)
+		return rc;
+	/* Another process may have done it while this one waited for the lock. */
+	rc = connection_ask(conn, "PRAGMA user_version", &version);
+	if (rc != SQLITE_OK)
+		return connection_fail(conn, rc, err);
+	rc = 0;
+	for (; rc == 0 && version >= 0 && version < SCHEMA_VERSION; version++) {
+		char pragma[64];
+
+		for (const char *const *sql = migrations[version]; *sql && rc == 0; sql++)
+			rc = connection_exec(conn, *sql, err);
+		sqlite3_snprintf(sizeof pragma, pragma, "PRAGMA user_version = %d", (int)version + 1);
+		if (rc == 0)
+			rc = connection_exec(conn, pragma, err);
+	}
+	if (rc == 0)
+		rc = connection_exec(conn, "PRAGMA application_id = 1885434982; COMMIT", err);
+	return rc;
+}
+
+_Static_assert(APPLICATION_ID == 1885434982, "the pragma above says it in decimal");
+
+static int not_ours(const char *path, pf_err *err)
+{
+	return pf_fail(err, EINVAL, "%s: not a patternfs database: name another file, or one that is not there yet",
+		       path);
+}
+
+int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err)
+{
+	switch (rc & 0xff) {
+	case SQLITE_NOTADB:
+		return not_ours(path, err);
+	case SQLITE_CORRUPT:
+		return pf_fail(err, EUCLEAN,
+			       "%s: the database is corrupt: restore a backup, or save what can be read with "
+			       "sqlite3's .recover", path);
+	default:
+		return connection_fail(conn, rc, err);
+	}
+}
+
+int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err)
+{
+	int64_t application = 0, version = 0, tables = 0;
+	int rc = connection_ask(conn, "PRAGMA application_id", &application);
+
+	if (rc == SQLITE_OK)
+		rc = connection_ask(conn, "PRAGMA user_version", &version);
+	if (rc == SQLITE_OK)
+		rc = connection_ask(conn, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (rc != SQLITE_OK)
+		return schema_unreadable(conn, path, rc, err);
+	if (application != APPLICATION_ID && (application != 0 || tables != 0 || version != 0))
+		return not_ours(path, err);
+	if (version > SCHEMA_VERSION)
+		return pf_fail(err, EINVAL,
+			       "%s: made by a newer patternfs (schema %lld, this one knows up to %d): update patternfs",
+			       path, (long long)version, SCHEMA_VERSION);
+	if (version < 0 || (version > 0 && tables == 0))
+		return schema_unreadable(conn, path, SQLITE_CORRUPT, err);
+	if (writable) {
+		/* Kept in the file; set again where somebody changed it, for readers would wait for the writer. */
+		rc = connection_exec(conn, "PRAGMA journal_mode = WAL", err);
+		if (rc < 0)
+			return rc;
+	}
+	if (version == SCHEMA_VERSION)
+		return 0;
+	if (!writable)
+		return pf_fail(err, EROFS,
+			       "%s: %s, which takes writing: open it once without read-only", path,
+			       version ? "its schema must be brought up to date" : "its tables must be made");
+	return upgrade(conn, err);
+}

@@ -1,0 +1,197 @@
+/*
+ * The directories CATEGORY/COMPONENT_TYPE/PATTERN_TYPE and their totals. Sums
+ * over the rows of `directories`, at most 55 a category.
+ */
+#include "store-internal.h"
+
+static bool scope_valid(pf_scope scope)
+{
+	int type = pf_scope_component_type(scope), pattern_type = pf_scope_pattern_type(scope);
+
+	if (scope < 0 || type >= PF_COMPONENT_TYPE_END || pattern_type >= PF_PATTERN_TYPE_END)
+		return false;
+	return scope == 0 || (pf_scope_category(scope) > 0 && (type > 0 || pattern_type == 0));
+}
+
+/* How far a scope is shifted right to tell apart the directories right below SCOPE. */
+static int child_shift(pf_scope scope)
+{
+	if (pf_scope_category(scope) == 0)
+		return 8;
+	return pf_scope_component_type(scope) == 0 ? 4 : 0;
+}
+
+void scope_range(pf_scope scope, int64_t *first, int64_t *last)
+{
+	*first = scope;
+	if (scope == 0)
+		*last = INT64_MAX;
+	else if (pf_scope_component_type(scope) == 0)
+		*last = scope | 0xff;
+	else if (pf_scope_pattern_type(scope) == 0)
+		*last = scope | 0xf;
+	else
+		*last = scope;
+}
+
+static int no_directory(pf_err *err)
+{
+	return pf_fail(err, ENOENT, "no such directory");
+}
+
+static int scope_totals(struct connection *conn, pf_scope scope, pf_totals *totals, pf_err *err)
+{
+	int64_t first, last;
+	int rc;
+
+	*totals = (pf_totals){ 0 };
+	if (!scope_valid(scope))
+		return no_directory(err);
+	scope_range(scope, &first, &last);
+	QUERY(q, conn, STMT_SCOPE_TOTALS);
+	query_int(&q, first);
+	query_int(&q, last);
+	query_int(&q, child_shift(scope));
+	rc = query_row(&q, err);
+	if (rc < 0)
+		return rc;
+	totals->patterns = column_int(&q, 0);
+	totals->success = column_int(&q, 1);
+	totals->failure = column_int(&q, 2);
+	totals->high = column_int(&q, 3);
+	totals->medium = column_int(&q, 4);
+	totals->low = column_int(&q, 5);
+	totals->confidence_sum = (double)column_int(&q, 6) / 1e9;
+	totals->mtime = column_int(&q, 7);
+	totals->children = first == last ? 0 : column_int(&q, 8);
+	return scope == 0 || totals->patterns > 0 ? 0 : no_directory(err);
+}
+
+int pf_store_totals(pf_store *store, pf_scope scope, pf_totals *totals, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	return rc < 0 ? rc : scope_totals(lease.conn, scope, totals, err);
+}
+
+int category_id(struct connection *conn, const char *name, bool make, int64_t *id, pf_err *err)
+{
+	QUERY(find, conn, STMT_CATEGORY_ID);
+	query_text(&find, name);
+	int rc = query_row(&find, err);
+
+	if (rc > 0)
+		*id = column_int(&find, 0);
+	if (rc != 0)
+		return rc < 0 ? rc : 0;
+	if (!make)
+		return no_directory(err);
+	QUERY(add, conn, STMT_CATEGORY_ADD);
+	query_text(&add, name);
+	rc = query_row(&add, err);
+	if (rc > 0)
+		*id = column_int(&add, 0);
+	return rc < 0 ? rc : 0;
+}
+
+/* The scope that NAME would be below PARENT, whether it holds anything or not. */
+static int scope_named(struct connection *conn, pf_scope parent, const char *name, pf_scope *scope, pf_err *err)
+{
+	int64_t category = pf_scope_category(parent);
+	int type = pf_scope_component_type(parent), number;
+	int rc;
+
+	if (category == 0) {
+		rc = category_id(conn, name, false, &category, err);
+		*scope = pf_scope_make(category, 0, 0);
+		return rc;
+	}
+	if (pf_scope_pattern_type(parent) != 0)
+		return no_directory(err);
+	number = type == 0 ? pf_component_type_number(name) : pf_pattern_type_number(name);
+	*scope = type == 0 ? pf_scope_make(category, number, 0) : pf_scope_make(category, type, number);
+	return number ? 0 : no_directory(err);
+}
+
+int pf_store_scope_find(pf_store *store, pf_scope parent, const char *name, pf_scope *scope, pf_err *err)
+{
+	pf_totals totals;
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	if (!scope_valid(parent))
+		return no_directory(err);
+	rc = scope_named(lease.conn, parent, name, scope, err);
+	return rc < 0 ? rc : scope_totals(lease.conn, *scope, &totals, err);
+}
+
+int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *err)
+{
+	const char *type, *pattern_type;
+	LEASE lease = { 0 };
+	int rc;
+
+	if (scope == 0)
+		return 0;
+	if (!scope_valid(scope))
+		return no_directory(err);
+	rc = lease_begin(store, &lease, err);
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_CATEGORY_NAME);
+	query_int(&q, pf_scope_category(scope));
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : no_directory(err);
+	rc = column_append(&q, 0, out, err);
+	type = pf_component_type_name(pf_scope_component_type(scope));
+	pattern_type = pf_pattern_type_name(pf_scope_pattern_type(scope));
+	if (type)
+		pf_text_printf(out, "/%s", type);
+	if (type && pattern_type)
+		pf_text_printf(out, "/%s", pattern_type);
+	return rc < 0 ? rc : out->failed ? no_memory(err) : 0;
+}
+
+int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg, const pf_scope_entry *entry),
+			void *arg, pf_err *err)
+{
+	int64_t first, last;
+	LEASE lease = { 0 };
+	int rc;
+
+	if (!scope_valid(parent))
+		return no_directory(err);
+	scope_range(parent, &first, &last);
+	if (first == last)
+		return 0; /* pattern files only */
+	rc = lease_begin(store, &lease, err);
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, parent == 0 ? STMT_SCOPE_CATEGORIES : STMT_SCOPE_CHILDREN);
+	if (parent != 0) {
+		query_int(&q, first);
+		query_int(&q, last);
+		query_int(&q, child_shift(parent));
+	}
+	while ((rc = query_row(&q, err)) > 0) {
+		pf_scope scope = column_int(&q, 0);
+		pf_scope_entry entry = {
+			.scope = scope,
+			.name = parent == 0			      ? column_text(&q, 1)
+				: pf_scope_component_type(parent) == 0 ? pf_component_type_name(pf_scope_component_type(scope))
+								       : pf_pattern_type_name(pf_scope_pattern_type(scope)),
+			.mtime = column_int(&q, 2),
+			.children = child_shift(parent) == 0 ? 0 : column_int(&q, 3),
+		};
+
+		if (!entry.name)
+			return no_memory(err);
+		if (each(arg, &entry))
+			return 0;
+	}
+	return rc;
+}

@@ -1,0 +1,269 @@
+/*
+ * The statements. Parameters are bound in the order of their numbers. None of
+ * those that read scans a table that grows with what was learned.
+ */
+#include "statements.h"
+
+#include <stddef.h>
+
+#define LIVE		"archived = 0 AND component_count > 0"
+#define LIVE_P		"p.archived = 0 AND p.component_count > 0"
+#define ENTRY_COLUMNS	"id, scope, file_name, size, mtime"
+#define ENTRY_COLUMNS_P "p.id, p.scope, p.file_name, p.size, p.mtime"
+#define COMPONENT_COLUMNS                                                                                            \
+	"id, coalesce(entry_name, component_name), source_size, document_size, record_size, source_mtime, mtime,"    \
+	" success_count, failure_count, confidence_score, pattern_count"
+#define FILE_COLUMNS                                                                                                 \
+	"id, parent, mode, uid, gid, size, atime, mtime, ctime, subdirectories, orphan, name, implicit, listed,"     \
+	" judged, children, source_id"
+#define NOTE_COLUMNS "id, parent, kind, size, mtime, listed, name"
+#define JSON_STRING(x) "'\"' || replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"') || '\"'"
+
+const char *const stmt_sql[STMT_COUNT] = {
+	[STMT_SNAPSHOT] = "BEGIN",
+	[STMT_BEGIN] = "BEGIN IMMEDIATE",
+	[STMT_COMMIT] = "COMMIT",
+	[STMT_ROLLBACK] = "ROLLBACK",
+	[STMT_SAVEPOINT] = "SAVEPOINT step",
+	[STMT_RELEASE] = "RELEASE step",
+	[STMT_ROLLBACK_TO] = "ROLLBACK TO step",
+	[STMT_DATA_VERSION] = "PRAGMA data_version",
+
+	[STMT_CATEGORY_ID] = "SELECT id FROM categories WHERE name = ?1",
+	[STMT_CATEGORY_NAME] = "SELECT name FROM categories WHERE id = ?1",
+	[STMT_CATEGORY_ADD] = "INSERT INTO categories (name) VALUES (?1) RETURNING id",
+	/* ?1-?2: a range of scopes; ?3: how far to shift a scope right to tell the directories below apart */
+	[STMT_SCOPE_TOTALS] = "SELECT sum(patterns), sum(success), sum(failure), sum(high), sum(medium), sum(low),"
+			      " sum(confidence_ppb), max(mtime),"
+			      " count(DISTINCT CASE WHEN patterns > 0 THEN scope >> ?3 END)"
+			      " FROM directories WHERE scope BETWEEN ?1 AND ?2",
+	[STMT_SCOPE_CATEGORIES] = "SELECT d.scope >> 8 << 8, c.name, max(d.mtime),"
+				  " count(DISTINCT CASE WHEN d.patterns > 0 THEN d.scope >> 4 END)"
+				  " FROM directories d JOIN categories c ON c.id = d.scope >> 8"
+				  " GROUP BY d.scope >> 8 HAVING sum(d.patterns) > 0 ORDER BY 1",
+	[STMT_SCOPE_CHILDREN] = "SELECT scope >> ?3 << ?3, NULL, max(mtime), count(CASE WHEN patterns > 0 THEN 1 END)"
+				" FROM directories WHERE scope BETWEEN ?1 AND ?2"
+				" GROUP BY scope >> ?3 HAVING sum(patterns) > 0 ORDER BY 1",
+
+	[STMT_PATTERN_FIND] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,
+	[STMT_PATTERN_STAT] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
+	[STMT_PATTERN_LIST] = "SELECT " ENTRY_COLUMNS " FROM code_patterns INDEXED BY code_patterns_listing"
+			      " WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
+	[STMT_PATTERN_DOCUMENT] = "SELECT document FROM code_patterns WHERE id = ?1 AND " LIVE,
+	[STMT_PATTERN_IDS_OF_SCOPE] = "SELECT id FROM code_patterns INDEXED BY code_patterns_listing"
+				      " WHERE scope BETWEEN ?1 AND ?2 AND " LIVE,
+	[STMT_PATTERN_IDS_OF_COMPONENT] = "SELECT p.id FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+					  " WHERE s.component_id = ?1 AND " LIVE_P,
+	[STMT_PATTERN_IS_LIVE] = "SELECT path, " LIVE " FROM code_patterns WHERE id = ?1",
+	/*
+	 * A component shows a pattern that it did not show before. No row comes back where the pattern is archived,
+	 * or where the file name is another pattern's.
+	 */
+	[STMT_PATTERN_SIGHT] =
+		"INSERT INTO code_patterns (component_name, pattern_type, pattern_name, category, subcategory,"
+		" component_type, complexity_range, success_count, failure_count, confidence_lower_bound,"
+		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, payload)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 0, wilson(1, 0), 1, ?8, ?9, ?10, ?11, ?12, ?13)"
+		" ON CONFLICT (category, component_type, pattern_type, pattern_signature) DO UPDATE SET"
+		" success_count = success_count + 1,"
+		" confidence_lower_bound = wilson(success_count + 1, failure_count),"
+		" component_count = component_count + 1, mtime = max(mtime + 1, excluded.mtime),"
+		" examples = CASE"
+		"  WHEN component_count > 3 OR component_name = excluded.component_name THEN examples"
+		"  WHEN examples = '[]' THEN '[' || " JSON_STRING("excluded.component_name") " || ']'"
+		"  ELSE substr(examples, 1, length(examples) - 1) || ', ' || " JSON_STRING("excluded.component_name")
+		"   || ']' END"
+		" WHERE archived = 0"
+		" ON CONFLICT (scope, file_name) DO NOTHING"
+		" RETURNING id, file_name, success_count, failure_count",
+	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, path FROM code_patterns WHERE category = ?1 AND component_type = ?2"
+				      " AND pattern_type = ?3 AND pattern_signature = ?4",
+	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1"
+				 " RETURNING success_count, failure_count",
+	/* ?3: the component's name, ?4: 1 where its verdicts go as well when no component shows it any longer */
+	[STMT_PATTERN_WITHDRAW] =
+		"UPDATE code_patterns SET success_count = max(success_count - 1, 0),"
+		" confidence_lower_bound = wilson(max(success_count - 1, 0), failure_count),"
+		" component_count = max(component_count - 1, 0), mtime = max(mtime + 1, ?2),"
+		" examples = CASE WHEN instr(examples, " JSON_STRING("?3") ") OR component_count <= 5"
+		"  THEN (SELECT '[' || coalesce(group_concat(" JSON_STRING("x.name") ", ', '), '') || ']' FROM"
+		"   (SELECT c.component_name AS name FROM sightings s JOIN components c ON c.id = s.component_id"
+		"    WHERE s.pattern_id = code_patterns.id AND c.component_name <> code_patterns.component_name"
+		"    ORDER BY s.component_id LIMIT 3) x)"
+		"  ELSE examples END"
+		" WHERE id = ?1 RETURNING path, success_count, failure_count, component_count",
+	[STMT_PATTERN_CARRY] = "UPDATE code_patterns SET success_count = success_count + ?2,"
+			       " failure_count = failure_count + ?3,"
+			       " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3)"
+			       " WHERE id = ?1 RETURNING success_count, failure_count",
+	[STMT_PATTERN_VERDICT] = "UPDATE code_patterns SET success_count = success_count + ?2,"
+				 " failure_count = failure_count + ?3,"
+				 " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3),"
+				 " mtime = max(mtime + 1, ?4) WHERE id = ?1 AND " LIVE
+				 " RETURNING path, success_count, failure_count",
+	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
+				 " WHERE id = ?1 AND " LIVE " RETURNING path, success_count, failure_count",
+	[STMT_PAIR] = "INSERT INTO pattern_combinations (pattern_a, pattern_b, success_count, failure_count)"
+		      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (pattern_a, pattern_b) DO UPDATE SET"
+		      " success_count = success_count + excluded.success_count,"
+		      " failure_count = failure_count + excluded.failure_count",
+
+	/* The first term where the directory has the class's name, the second where that was cut. */
+	[STMT_COMPONENT_FIND] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE component_name = ?1"
+				" AND entry_name IS NULL"
+				" UNION ALL SELECT " COMPONENT_COLUMNS " FROM components WHERE entry_name = ?1",
+	[STMT_COMPONENT_STAT] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE id = ?1",
+	[STMT_COMPONENT_LIST] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE id > ?1 ORDER BY id",
+	[STMT_COMPONENT_TOTALS] = "SELECT sum(components), max(mtime) FROM component_totals",
+	[STMT_COMPONENT_SOURCE] = "SELECT s.content FROM components c JOIN sources s ON s.id = c.source_id"
+				  " WHERE c.id = ?1",
+	[STMT_COMPONENT_RECORD] = "SELECT record FROM component_records WHERE component_id = ?1",
+	[STMT_COMPONENT_DOCUMENT] = "SELECT head, tail FROM components WHERE id = ?1",
+	[STMT_COMPONENT_PATHS] = "SELECT p.path FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+				 " WHERE s.component_id = ?1 AND " LIVE_P " ORDER BY s.pattern_id",
+	[STMT_COMPONENT_PATTERNS] = "SELECT " ENTRY_COLUMNS_P " FROM sightings s"
+				    " CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+				    " WHERE s.component_id = ?1 AND s.pattern_id > ?2 AND " LIVE_P
+				    " ORDER BY s.pattern_id",
+	[STMT_COMPONENT_PLACE] = "SELECT k.id, c.component_type FROM components c"
+				 " JOIN categories k ON k.name = c.category WHERE c.id = ?1",
+	/* ?1: the component, ?2: the file name, ?3: the scope of its place; it lies in one of eleven directories. */
+	[STMT_COMPONENT_PATTERN_FIND] =
+		"SELECT " ENTRY_COLUMNS_P " FROM code_patterns p"
+		" CROSS JOIN sightings s ON s.component_id = ?1 AND s.pattern_id = p.id"
+		" WHERE p.file_name = ?2 AND p.scope IN (?3 + 1, ?3 + 2, ?3 + 3, ?3 + 4, ?3 + 5, ?3 + 6, ?3 + 7, ?3 + 8,"
+		" ?3 + 9, ?3 + 10, ?3 + 11) AND " LIVE_P,
+	[STMT_COMPONENT_BY_CLASS] = "SELECT id, category, subcategory, component_type, success_score,"
+				    " generation_metadata, source_id, revision, source_file, success_count,"
+				    " failure_count, mtime, complexity_score, complexity_range, libraries_involved"
+				    " FROM components WHERE component_name = ?1",
+	[STMT_COMPONENT_ADD] =
+		"INSERT INTO components (component_name, entry_name, category, subcategory, component_type,"
+		" complexity_score, complexity_range, libraries_involved, success_score, revision, source_file,"
+		" first_line, last_line, pattern_count, path_bytes, source_id, source_size, record_size, source_mtime,"
+		" mtime, generation_metadata)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12, 0, 0, ?13, ?14, ?15, ?16, ?16,"
+		" coalesce(?17, '{}')) RETURNING id",
+	[STMT_COMPONENT_REVISE] =
+		"UPDATE components SET category = ?2, subcategory = ?3, component_type = ?4, complexity_score = ?5,"
+		" complexity_range = ?6, libraries_involved = ?7, success_score = coalesce(?8, success_score),"
+		" revision = ?9, source_file = ?10, first_line = ?11, last_line = ?12, source_id = ?13,"
+		" source_size = ?14, record_size = ?15, source_mtime = max(source_mtime + 1, ?16),"
+		" mtime = max(mtime + 1, ?16), generation_metadata = coalesce(?17, generation_metadata) WHERE id = ?1",
+	[STMT_COMPONENT_COUNT_PATTERNS] = "UPDATE components SET pattern_count = ?2, path_bytes = ?3 WHERE id = ?1",
+	[STMT_COMPONENT_PUT_RECORD] = "INSERT INTO component_records (component_id, record) VALUES (?1, ?2)"
+				      " ON CONFLICT (component_id) DO UPDATE SET record = excluded.record",
+	[STMT_COMPONENT_VERDICT] = "UPDATE components SET success_count = success_count + ?2,"
+				   " failure_count = failure_count + ?3, mtime = max(mtime + 1, ?4) WHERE id = ?1"
+				   " RETURNING component_name, success_count, failure_count",
+	[STMT_COMPONENT_SIGHTINGS] = "SELECT p.id, p.scope, p.pattern_signature, p.archived, p.path, s.first_line,"
+				     " s.last_line FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+				     " WHERE s.component_id = ?1",
+	[STMT_SIGHTING_ADD] = "INSERT INTO sightings (component_id, pattern_id, first_line, last_line)"
+			      " VALUES (?1, ?2, ?3, ?4)",
+	[STMT_SIGHTING_LINES] = "UPDATE sightings SET first_line = ?3, last_line = ?4"
+				" WHERE component_id = ?1 AND pattern_id = ?2",
+	[STMT_SIGHTING_DROP] = "DELETE FROM sightings WHERE component_id = ?1 AND pattern_id = ?2",
+
+	[STMT_STATS_CATEGORIES] = "SELECT c.name, sum(d.patterns) FROM directories d"
+				  " JOIN categories c ON c.id = d.scope >> 8 WHERE d.patterns > 0"
+				  " GROUP BY d.scope >> 8 ORDER BY c.name",
+	[STMT_STATS_TYPES] = "SELECT scope & 15, sum(patterns) FROM directories WHERE patterns > 0"
+			     " GROUP BY scope & 15 ORDER BY 1",
+	[STMT_STATS_COMPONENTS] = "SELECT component_type, components FROM component_totals WHERE components > 0",
+	[STMT_HISTORY_LAST] = "SELECT id, at, end_offset FROM history ORDER BY id DESC LIMIT 1",
+	[STMT_HISTORY_ADD] = "INSERT INTO history (id, at, event, pattern_id, component_id, success_count,"
+			     " failure_count, end_offset, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[STMT_HISTORY_END] = "SELECT id, end_offset FROM history WHERE id >= ?1 ORDER BY id LIMIT 1",
+	[STMT_HISTORY_LINES] = "SELECT h.id, h.at, h.event, p.path, c.component_name, h.note, h.success_count,"
+			       " h.failure_count, h.end_offset FROM history h"
+			       " LEFT JOIN code_patterns p ON p.id = h.pattern_id"
+			       " LEFT JOIN components c ON c.id = h.component_id WHERE h.id >= ?1 ORDER BY h.id",
+	/* ?1-?2: events from, up to. It may be new where it was restored, or where no component showed it before. */
+	[STMT_CHANGED_PATTERNS] =
+		"SELECT p.id, p.scope, p.file_name,"
+		" h.restored > 0 OR p.component_count - h.sighted + h.withdrawn <= 0,"
+		" p.archived = 1 OR p.component_count = 0"
+		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 3) AS sighted,"
+		"   sum(event = 4) AS withdrawn"
+		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) h"
+		" CROSS JOIN code_patterns p ON p.id = h.pattern_id",
+	/* A component's document also changes where one of its patterns is archived or restored. */
+	[STMT_CHANGED_COMPONENTS] =
+		"SELECT c.id, coalesce(c.entry_name, c.component_name), h.submitted AND c.revision = 1"
+		" FROM (SELECT id, max(submitted) AS submitted FROM ("
+		"   SELECT component_id AS id, event = 0 AS submitted FROM history"
+		"    WHERE id > ?1 AND id <= ?2 AND component_id IS NOT NULL"
+		"   UNION ALL SELECT s.component_id, 0 FROM history g CROSS JOIN sightings s"
+		"    ON s.pattern_id = g.pattern_id WHERE g.id > ?1 AND g.id <= ?2 AND g.event IN (7, 8))"
+		"  GROUP BY id) h CROSS JOIN components c ON c.id = h.id",
+
+	[STMT_FILE_FIND] = "SELECT " FILE_COLUMNS " FROM files WHERE parent = ?1 AND name = ?2",
+	[STMT_FILE_STAT] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1",
+	[STMT_FILE_LIST] = "SELECT " FILE_COLUMNS " FROM files INDEXED BY files_by_parent"
+			   " WHERE parent = ?1 AND id > ?2 AND listed = 1 ORDER BY id",
+	[STMT_FILE_CONTENT] = "SELECT coalesce(s.content, c.data) FROM files f LEFT JOIN sources s ON s.id = f.source_id"
+			      " LEFT JOIN contents c ON c.file_id = f.id WHERE f.id = ?1",
+	[STMT_FILE_PARENT] = "SELECT parent, name FROM files WHERE id = ?1",
+	[STMT_FILE_ADD] = "INSERT INTO files (parent, name, mode, atime, mtime, ctime, implicit, listed)"
+			  " VALUES (?1, ?2, ?3, ?4, ?4, ?4, ?5, 1 - ?5) RETURNING id",
+	[STMT_FILE_MAKE_EXPLICIT] = "UPDATE files SET implicit = 0, listed = 1, mode = ?2, atime = ?3,"
+				    " mtime = max(mtime + 1, ?3), ctime = max(ctime + 1, ?3) WHERE id = ?1",
+	[STMT_FILE_LIST_AGAIN] = "UPDATE files SET listed = ?2 WHERE id = ?1",
+	[STMT_FILE_CHILD_CHANGED] = "UPDATE files SET children = children + ?2, subdirectories = subdirectories + ?3,"
+				    " mtime = max(mtime + 1, ?4), ctime = max(ctime + 1, ?4) WHERE id = ?1"
+				    " RETURNING implicit, listed, children, parent",
+	[STMT_FILE_ORPHAN] = "UPDATE files SET parent = NULL, orphan = 1, listed = 0, ctime = max(ctime + 1, ?2)"
+			     " WHERE id = ?1",
+	[STMT_FILE_FORGET] = "DELETE FROM files WHERE id = ?1 AND orphan = 1",
+	[STMT_FILE_SETATTR] = "UPDATE files SET mode = coalesce(?2, mode), uid = coalesce(?3, uid),"
+			      " gid = coalesce(?4, gid), atime = coalesce(?5, atime), mtime = coalesce(?6, mtime),"
+			      " ctime = max(ctime + 1, ?7) WHERE id = ?1",
+	[STMT_FILE_PUT] = "UPDATE files SET size = ?2, mtime = ?3, ctime = max(ctime + 1, ?4), judged = ?5,"
+			  " source_id = ?6 WHERE id = ?1",
+	[STMT_FILE_MOVE] = "UPDATE files SET parent = ?2, name = ?3, ctime = max(ctime + 1, ?4), implicit = 0,"
+			   " listed = 1 WHERE id = ?1",
+	[STMT_CONTENT_PUT] = "INSERT INTO contents (file_id, data) VALUES (?1, ?2)"
+			     " ON CONFLICT (file_id) DO UPDATE SET data = excluded.data",
+	[STMT_CONTENT_DROP] = "DELETE FROM contents WHERE file_id = ?1",
+	/* A directory that may go holds at most implicit directories that nobody used. */
+	[STMT_DIRECTORY_REMOVE] = "WITH RECURSIVE below (id) AS (VALUES (?1)"
+				  "  UNION ALL SELECT f.id FROM below b JOIN files f ON f.parent = b.id)"
+				  " DELETE FROM files WHERE id IN below",
+	[STMT_DIRECTORY_SUBMISSIONS] = "WITH RECURSIVE below (id) AS (VALUES (?1)"
+				       "  UNION ALL SELECT f.id FROM below b JOIN files f ON f.parent = b.id"
+				       "   WHERE f.mode & 61440 = 16384)" /* directories */
+				       " SELECT f.id, f.name FROM below b JOIN files f ON f.parent = b.id"
+				       " WHERE f.judged = 1",
+	[STMT_UNLISTED_ANY] = "SELECT 1 FROM files WHERE listed = 0 LIMIT 1",
+	[STMT_UNLISTED_PURGE] = "DELETE FROM files WHERE listed = 0",
+
+	[STMT_NOTE_FIND] = "SELECT " NOTE_COLUMNS " FROM notes WHERE parent = ?1 AND name = ?2",
+	[STMT_NOTE_STAT] = "SELECT " NOTE_COLUMNS " FROM notes WHERE id = ?1",
+	[STMT_NOTE_LIST] = "SELECT " NOTE_COLUMNS " FROM notes INDEXED BY notes_by_parent"
+			   " WHERE parent = ?1 AND id > ?2 AND listed = 1 ORDER BY id",
+	[STMT_NOTE_TEXT] = "SELECT text FROM notes WHERE id = ?1",
+	[STMT_NOTE_PUT] = "INSERT INTO notes (parent, kind, name, mtime, text) VALUES (?1, ?2, ?3, ?4, ?5)"
+			  " ON CONFLICT (parent, name) DO UPDATE SET listed = 1, mtime = max(mtime + 1, excluded.mtime),"
+			  " text = excluded.text",
+	[STMT_NOTE_DROP] = "DELETE FROM notes WHERE parent = ?1 AND name = ?2 RETURNING listed",
+	[STMT_NOTE_UNLIST] = "UPDATE notes SET listed = 0 WHERE parent = ?1 AND name = ?2 AND listed = 1 RETURNING 1",
+
+	[STMT_SOURCE_FIND] = "SELECT id FROM sources WHERE hash = ?1 AND (content IS NULL OR content = ?2)",
+	[STMT_SOURCE_ADD] = "INSERT INTO sources (hash, size, content) VALUES (?1, ?2, ?3) RETURNING id",
+	[STMT_SOURCE_KEEP] = "UPDATE sources SET content = ?2 WHERE id = ?1 AND content IS NULL",
+	[STMT_SOURCE_COMPONENTS] = "SELECT c.id, c.component_name, c.entry_name, c.category, c.subcategory,"
+				   " c.component_type, c.success_score, c.generation_metadata, c.source_id, c.revision"
+				   " FROM source_components l CROSS JOIN components c ON c.id = l.component_id"
+				   " WHERE l.source_id = ?1",
+	[STMT_SOURCE_COMPONENT_ADD] = "INSERT INTO source_components (source_id, component_id) VALUES (?1, ?2)"
+				      " ON CONFLICT DO NOTHING",
+	[STMT_SUBMISSION_FIND] = "SELECT source_id, metadata FROM submissions WHERE path = ?1",
+	[STMT_SUBMISSION_PUT] = "INSERT INTO submissions (path, source_id, metadata) VALUES (?1, ?2, ?3)"
+				" ON CONFLICT (path) DO UPDATE SET source_id = excluded.source_id,"
+				" metadata = excluded.metadata"
+				" WHERE source_id <> excluded.source_id OR metadata <> excluded.metadata",
+	[STMT_COMPONENT_RECEIPT] = "SELECT p.path, p.pattern_type, p.pattern_name, s.first_line, s.last_line"
+				   " FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+				   " WHERE s.component_id = ?1 AND " LIVE_P " ORDER BY s.first_line, p.id",
+};

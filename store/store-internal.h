@@ -1,0 +1,330 @@
+/*
+ * What the store's files share. The layers, from below:
+ *
+ *   connection.c   one database connection, its cached statements, its errors
+ *   statements.c   every statement, a row each
+ *   schema.c       tables, a row a version
+ *   store.c        the store: its writer, its pool of readers
+ *   txn.c          the write transaction: savepoints, the clock
+ *   the rest       one noun each
+ *
+ * Conventions. Functions return 0 or a count, minus an errno value on failure,
+ * like the public ones. Those that only read take a `struct connection *`: the
+ * writer's inside a transaction, a leased one outside.
+ */
+#ifndef PF_STORE_INTERNAL_H
+#define PF_STORE_INTERNAL_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "statements.h"
+#include "store.h"
+
+/* ---- connection.c ---- */
+
+/* One thread's at a time. Statements are prepared at their first use and live as long as it does. */
+struct connection {
+	sqlite3 *db;
+	sqlite3_stmt *stmts[STMT_COUNT];
+	struct connection *next; /* in the pool; under the store's pool_lock */
+};
+
+enum connection_mode { CONNECTION_WRITER, CONNECTION_READER, CONNECTION_IMMUTABLE };
+
+int connection_open(const char *path, enum connection_mode mode, enum pf_sync sync, struct connection **conn,
+		    pf_err *err);
+void connection_close(struct connection *conn);
+/* Records what the database says of the failure RC (an SQLite result), and returns minus the errno value for it. */
+int connection_fail(struct connection *conn, int rc, pf_err *err);
+/* Runs SQL, any number of statements, without results. */
+int connection_exec(struct connection *conn, const char *sql, pf_err *err);
+/* The one integer that SQL answers. Returns an SQLite result. */
+int connection_ask(struct connection *conn, const char *sql, int64_t *answer);
+
+/*
+ * A statement, borrowed from its connection: leaving the scope resets and
+ * unbinds it. Values are bound in the order of their parameters; a bind that
+ * fails is remembered and reported by the step. Bound texts and blobs are not
+ * copied: they must outlive the query. No statement may be borrowed twice at
+ * the same time from one connection.
+ */
+struct query {
+	struct connection *conn;
+	sqlite3_stmt *stmt; /* NULL where it could not be prepared: rc says why */
+	int bound;
+	int rc;
+};
+
+struct query query_start(struct connection *conn, enum stmt id);
+void query_end(struct query *q);
+#define QUERY(q, conn, id) __attribute__((cleanup(query_end))) struct query q = query_start(conn, id)
+
+void query_int(struct query *q, int64_t value);
+void query_real(struct query *q, double value);
+void query_null(struct query *q);
+void query_text(struct query *q, const char *text); /* NULL binds null */
+void query_text_len(struct query *q, const char *text, size_t len);
+void query_blob(struct query *q, const char *bytes, size_t len);
+/* The next row: 1, or 0 where there is none, or minus an errno value. */
+int query_row(struct query *q, pf_err *err);
+/* Runs a statement that answers nothing: 0, or minus an errno value. */
+int query_run(struct query *q, pf_err *err);
+/* Resets it and forgets what is bound, to be run again. */
+void query_again(struct query *q);
+
+static inline int64_t column_int(struct query *q, int i)
+{
+	return sqlite3_column_int64(q->stmt, i);
+}
+static inline double column_real(struct query *q, int i)
+{
+	return sqlite3_column_double(q->stmt, i);
+}
+/* Valid until the next step; NULL for null, and where memory ran out. */
+static inline const char *column_text(struct query *q, int i)
+{
+	return (const char *)sqlite3_column_text(q->stmt, i);
+}
+static inline bool column_is_null(struct query *q, int i)
+{
+	return sqlite3_column_type(q->stmt, i) == SQLITE_NULL;
+}
+/* Appends a text or blob column. ENOMEM. */
+int column_append(struct query *q, int i, pf_text *out, pf_err *err);
+
+/* Memory ran out in a pf_text or an allocation. */
+int no_memory(pf_err *err);
+
+/* ---- schema.c ---- */
+
+/* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE. */
+int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err);
+/* Words the failure RC (an SQLite result) of the first look into PATH. */
+int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
+/* The Wilson score interval's lower bound at 95 %. */
+double wilson_lower_bound(int64_t success, int64_t failure);
+
+/* ---- store.c ---- */
+
+struct pf_store {
+	char *path;
+	pf_store_options options;
+	enum connection_mode reader_mode;
+	pthread_mutex_t pool_lock;
+	struct connection *idle; /* readers that nobody leases; under pool_lock */
+	pthread_mutex_t writer_lock;
+	struct connection *writer; /* NULL where read-only; under writer_lock */
+	struct connection *watcher; /* asked for foreign commits: the writer, or a reader of its own; that thread's */
+	int64_t data_version;      /* as last seen by pf_store_foreign_commit; the writing thread's */
+};
+
+/* A reader, leased; leaving the scope gives it back and ends its snapshot. */
+struct lease {
+	pf_store *store;
+	struct connection *conn;
+};
+#define LEASE __attribute__((cleanup(lease_end))) struct lease
+int lease_begin(pf_store *store, struct lease *lease, pf_err *err);
+/* The same, for several statements that must agree. */
+int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err);
+void lease_end(struct lease *lease);
+
+size_t store_max_source(const pf_store *store);
+
+/* ---- txn.c ---- */
+
+/* The write transaction; it holds the store's writer_lock. */
+struct pf_txn {
+	pf_store *store;
+	struct connection *conn;
+	int64_t now;           /* the latest time given out */
+	bool history_known;    /* whether the next two hold; not after a savepoint was rolled back */
+	int64_t history_id;    /* of the last event */
+	int64_t history_end;   /* where its line ends */
+	bool broken;           /* the database gave the whole transaction up */
+	pf_text line;          /* scratch */
+};
+
+/* A time later than any other that this database has seen. */
+int64_t txn_tick(pf_txn *txn);
+
+/* Savepoints nest as C scopes do. */
+int savepoint_begin(pf_txn *txn, pf_err *err);
+/* Ends it: released where RC is not negative, else rolled back. Returns RC, or what failed in ending it. */
+int savepoint_end(pf_txn *txn, int rc, pf_err *err);
+
+/* ---- names.c ---- */
+
+#define RECEIPT_SUFFIX ".receipt.json"
+#define ERROR_SUFFIX   ".error"
+enum { NAME_LIMIT = 255, NAME_ROOM = NAME_LIMIT + 8, NAME_CUT = 200 };
+
+/* NAME itself where it has at most NAME_CUT bytes; else cut at a character, with a hash of the whole. */
+void name_cut(const char *name, char cut[NAME_CUT + 1]);
+/* What a name under incoming/ stands for. */
+enum file_role { ROLE_PLAIN, ROLE_SUBMISSION, ROLE_METADATA };
+enum file_role file_role(const char *name);
+/* NAME.py of NAME.json, and the other way round. BUFFER has room: the name has its extension. */
+void name_of_source(const char *metadata, char buffer[NAME_ROOM]);
+void name_of_metadata(const char *source, char buffer[NAME_ROOM]);
+/* Refuses what cannot be a file's name. */
+int name_check(const char *name, pf_err *err);
+/* NAME with control characters replaced, for one line of a message. */
+const char *name_shown(const char *name, char buffer[NAME_ROOM]);
+
+/* ---- metadata.c ---- */
+
+/* What somebody said of a submission, in NAME.json or in its path. Zeroed: nothing. */
+struct metadata {
+	char category[65];
+	char subcategory[65];
+	int component_type;
+	bool has_success_score;
+	double success_score;
+	char *generation; /* NAME.json's other members, pretty JSON as it stands in component.json; NULL: no NAME.json */
+};
+
+void metadata_free(struct metadata *metadata);
+/* Reads a directory's name: 1 and METADATA where it is key=value, 0 where it is not, EINVAL where the value is bad. */
+int metadata_from_name(const char *name, struct metadata *metadata, pf_err *err);
+/* Reads NAME.json. EINVAL with the reason in compiler form. */
+int metadata_from_json(const char *name, const char *text, size_t len, struct metadata *metadata, pf_err *err);
+/* What BELOW leaves open is taken from ABOVE. */
+void metadata_inherit(struct metadata *below, const struct metadata *above);
+bool metadata_equal(const struct metadata *a, const struct metadata *b);
+/* In one line, to remember it. */
+void metadata_print(const struct metadata *metadata, pf_text *out);
+
+/* ---- history.c ---- */
+
+enum event {
+	EVENT_SUBMITTED, /* a component: new, or its next revision */
+	EVENT_MOVED,     /* a component: to another category, subcategory or type */
+	EVENT_DESCRIBED, /* a component: other metadata changed */
+	EVENT_SIGHTED,
+	EVENT_WITHDRAWN,
+	EVENT_SUCCESS,
+	EVENT_FAILURE,
+	EVENT_ARCHIVED,
+	EVENT_RESTORED,
+};
+
+struct occurrence {
+	enum event event;
+	int64_t at;
+	int64_t pattern_id; /* 0: none */
+	const char *pattern_path;
+	int64_t component_id; /* 0: none */
+	const char *component_name;
+	const char *note;
+	int64_t success, failure; /* afterwards */
+};
+int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
+
+/* ---- patterns.c ---- */
+
+/* A growing array of ids. */
+struct ids {
+	int64_t *ids;
+	size_t count, room;
+};
+#define IDS __attribute__((cleanup(ids_free))) struct ids
+void ids_free(struct ids *ids);
+int ids_add(struct ids *ids, int64_t id, pf_err *err);
+void ids_sort_unique(struct ids *ids);
+
+/* ---- scopes.c ---- */
+
+/* The scopes at and below SCOPE. */
+void scope_range(pf_scope scope, int64_t *first, int64_t *last);
+/* The id of a category, made where MAKE and it is not there; ENOENT. */
+int category_id(struct connection *conn, const char *name, bool make, int64_t *id, pf_err *err);
+
+/* ---- files.c ---- */
+
+/* A file as the store sees it. */
+struct file_row {
+	pf_file file;
+	bool implicit, listed, judged;
+	int64_t children;
+	int64_t source_id;
+};
+
+int file_load(struct connection *conn, int64_t id, struct file_row *row, pf_err *err);
+int file_load_named(struct connection *conn, int64_t parent, const char *name, struct file_row *row, pf_err *err);
+/* Like file_load, for a directory: ENOTDIR. */
+int directory_load(struct connection *conn, int64_t id, struct file_row *row, pf_err *err);
+int file_content(struct connection *conn, int64_t id, pf_text *out, pf_err *err);
+/* Makes CONTENT the file's own, or (put_source) that of an accepted source. */
+int file_put_content(pf_txn *txn, int64_t id, const char *content, size_t len, int64_t mtime, bool judged, pf_err *err);
+int file_put_source(pf_txn *txn, int64_t id, int64_t source, size_t len, int64_t mtime, pf_err *err);
+/* The path below incoming/ of NAME in PARENT. */
+int file_path(struct connection *conn, int64_t parent, const char *name, pf_text *out, pf_err *err);
+/* What the directories from PARENT upwards say. */
+int directory_metadata(struct connection *conn, int64_t parent, struct metadata *metadata, pf_err *err);
+/* A listed child came to PARENT (CHANGE 1) or went (-1): counts, times, and whether implicit directories show. */
+int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory, pf_err *err);
+int file_orphan(pf_txn *txn, const struct file_row *row, pf_err *err);
+int directory_remove(pf_txn *txn, const struct file_row *row, pf_err *err);
+
+/* ---- notes.c ---- */
+
+int note_put(pf_txn *txn, int64_t parent, const char *subject, enum pf_note_kind kind, const char *text, size_t len,
+	     pf_err *err);
+int note_drop(pf_txn *txn, int64_t parent, const char *subject, enum pf_note_kind kind, pf_err *err);
+/* The submission is gone: its notes are listed no longer. */
+int notes_unlist(pf_txn *txn, int64_t parent, const char *subject, pf_err *err);
+/* Removes the note called NAME: 1, or 0 where there is none. */
+int note_remove(pf_txn *txn, int64_t parent, const char *name, pf_err *err);
+
+/* ---- submission.c ---- */
+
+/*
+ * Judges the file ID, whose name and place are in the database already. Where
+ * its content comes with it, that is CONTENT (and becomes the file's where it
+ * is accepted); else CONTENT is NULL and what the file has is judged.
+ * REFUSED is set where a negative result is the submission's fault.
+ */
+struct judging {
+	pf_extractor *extractor;
+	const pf_judgement *judgement; /* or NULL */
+	const char *content;
+	size_t len;
+	int64_t mtime;
+	bool refused;
+};
+int submission_judge(pf_txn *txn, int64_t id, struct judging *judging, pf_err *err);
+/* The error note of NAME in PARENT: WHY, and a newline. */
+int submission_blame(pf_txn *txn, int64_t parent, const char *name, const char *why, pf_err *err);
+
+/* ---- learn.c ---- */
+
+/* A component from an accepted source. */
+struct lesson {
+	const pf_component *component;
+	const struct metadata *said;
+	int64_t source_id;
+	size_t source_size;
+	const char *path; /* of the submission */
+	pf_json *receipt; /* gets an object */
+};
+int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err);
+
+/* ---- components.c ---- */
+
+/* A component, as a receipt has it. */
+struct component_head {
+	const char *name, *category, *subcategory, *component_type;
+	int64_t revision;
+	const char *previous_file;
+};
+void receipt_component(pf_json *receipt, const struct component_head *head);
+void receipt_pattern(pf_json *receipt, const char *path, const char *type, const char *name, int64_t first_line,
+		     int64_t last_line, bool is_new);
+
+#endif

@@ -1,0 +1,219 @@
+/*
+ * The store: its one writer, and its pool of readers.
+ *
+ * SQLite's own mutexes are off: a connection belongs to the thread that leased
+ * it. The pool holds as many as ever were leased at the same time.
+ */
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "store-internal.h"
+
+size_t store_max_source(const pf_store *store)
+{
+	return store->options.limits.max_source ? store->options.limits.max_source : (size_t)4 << 20;
+}
+
+/* ---- readers ---- */
+
+int lease_begin(pf_store *store, struct lease *lease, pf_err *err)
+{
+	*lease = (struct lease){ .store = store };
+	pthread_mutex_lock(&store->pool_lock);
+	lease->conn = store->idle;
+	if (lease->conn)
+		store->idle = lease->conn->next;
+	pthread_mutex_unlock(&store->pool_lock);
+	if (lease->conn)
+		return 0;
+	return connection_open(store->path, store->reader_mode, store->options.sync, &lease->conn, err);
+}
+
+int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err)
+{
+	int rc = lease_begin(store, lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease->conn, STMT_SNAPSHOT);
+	return query_run(&q, err);
+}
+
+void lease_end(struct lease *lease)
+{
+	pf_store *store = lease->store;
+	struct connection *conn = lease->conn;
+
+	if (!conn)
+		return;
+	if (!sqlite3_get_autocommit(conn->db)) {
+		QUERY(q, conn, STMT_ROLLBACK);
+		query_run(&q, NULL);
+	}
+	pthread_mutex_lock(&store->pool_lock);
+	conn->next = store->idle;
+	store->idle = conn;
+	pthread_mutex_unlock(&store->pool_lock);
+	lease->conn = NULL;
+}
+
+/* ---- opening ---- */
+
+static int refuse_path(const char *path, int code, bool writing, pf_err *err)
+{
+	switch (code) {
+	case ENOENT:
+		return pf_fail(err, code, "%s: no such file or directory: make its directory first", path);
+	case EISDIR:
+		return pf_fail(err, code, "%s: a directory: name a file, such as %s/patterns.db", path, path);
+	case EACCES:
+		return pf_fail(err, code, "%s: no permission to %s it", path, writing ? "read and write" : "read");
+	case EROFS:
+		return pf_fail(err, code, "%s: on a read-only file system: open it read-only", path);
+	default:
+		return pf_fail(err, code, "%s: %s", path, strerror(code));
+	}
+}
+
+/*
+ * Answers in the system's words what SQLite would call "unable to open". Does
+ * not open a file that is there: closing it again would drop the locks that
+ * another store of this process holds on it (POSIX).
+ */
+static int check_path(const char *path, bool read_only, pf_err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (!read_only) {
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
+		if (fd >= 0) {
+			close(fd);
+			return 0;
+		}
+		if (errno != EEXIST && errno != EISDIR && access(path, F_OK) != 0)
+			return refuse_path(path, errno == EEXIST ? EIO : errno, true, err);
+	}
+	if (stat(path, &st) != 0)
+		return refuse_path(path, errno, !read_only, err);
+	if (S_ISDIR(st.st_mode))
+		return refuse_path(path, EISDIR, !read_only, err);
+	if (!S_ISREG(st.st_mode))
+		return pf_fail(err, EINVAL, "%s: not a regular file", path);
+	if (access(path, read_only ? R_OK : R_OK | W_OK) != 0)
+		return refuse_path(path, errno, !read_only, err);
+	return 0;
+}
+
+/* What an earlier process left: files that it held open when they were removed, directories never used. */
+static int purge(pf_store *store, pf_err *err)
+{
+	QUERY(any, store->writer, STMT_UNLISTED_ANY);
+	int rc = query_row(&any, err);
+
+	if (rc <= 0)
+		return rc;
+	query_again(&any);
+	QUERY(q, store->writer, STMT_UNLISTED_PURGE);
+	return query_run(&q, err);
+}
+
+static int open_writer(pf_store *store, pf_err *err)
+{
+	int rc = connection_open(store->path, CONNECTION_WRITER, store->options.sync, &store->writer, err);
+
+	if (rc == 0)
+		rc = schema_ready(store->writer, store->path, true, err);
+	if (rc == 0)
+		rc = purge(store, err);
+	store->watcher = store->writer;
+	return rc;
+}
+
+/*
+ * A database in WAL mode needs its -shm file, which cannot be made on a disk
+ * that is read-only in truth; nobody can change it there, so no locks are needed.
+ */
+static int open_reader(pf_store *store, pf_err *err)
+{
+	pf_err why = { 0 };
+	int rc;
+
+	store->reader_mode = CONNECTION_READER;
+	for (;;) {
+		LEASE lease = { 0 };
+
+		rc = lease_begin(store, &lease, &why);
+		if (rc == 0)
+			rc = schema_ready(lease.conn, store->path, false, &why);
+		if (rc == 0 || rc == -EINVAL || rc == -EUCLEAN || rc == -ENOMEM ||
+		    store->reader_mode == CONNECTION_IMMUTABLE)
+			break;
+		store->reader_mode = CONNECTION_IMMUTABLE;
+		pf_err_clear(&why);
+	}
+	if (rc < 0)
+		return pf_fail(err, why.code, "%s", why.why);
+	return connection_open(store->path, store->reader_mode, store->options.sync, &store->watcher, err);
+}
+
+pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_err *err)
+{
+	pf_store *store;
+	bool read_only = options && options->read_only;
+	int rc = check_path(path, read_only, err);
+
+	if (rc < 0)
+		return NULL;
+	store = calloc(1, sizeof *store);
+	if (!store) {
+		no_memory(err);
+		return NULL;
+	}
+	if (options)
+		store->options = *options;
+	store->reader_mode = CONNECTION_READER;
+	pthread_mutex_init(&store->pool_lock, NULL);
+	pthread_mutex_init(&store->writer_lock, NULL);
+	store->path = realpath(path, NULL); /* the working directory may change */
+	if (!store->path)
+		rc = refuse_path(path, errno, !read_only, err);
+	else
+		rc = read_only ? open_reader(store, err) : open_writer(store, err);
+	if (rc < 0) {
+		pf_store_close(store);
+		return NULL;
+	}
+	pf_store_foreign_commit(store); /* from here on */
+	return store;
+}
+
+void pf_store_close(pf_store *store)
+{
+	if (!store)
+		return;
+	while (store->idle) {
+		struct connection *conn = store->idle;
+
+		store->idle = conn->next;
+		connection_close(conn);
+	}
+	/* The last to close checkpoints, and removes the log. */
+	if (store->watcher != store->writer)
+		connection_close(store->watcher);
+	connection_close(store->writer);
+	pthread_mutex_destroy(&store->pool_lock);
+	pthread_mutex_destroy(&store->writer_lock);
+	free(store->path);
+	free(store);
+}
+
+int pf_store_statvfs(pf_store *store, struct statvfs *out, pf_err *err)
+{
+	if (statvfs(store->path, out) != 0)
+		return pf_fail(err, errno, "%s: %s", store->path, strerror(errno));
+	return 0;
+}

@@ -1,0 +1,342 @@
+/*
+ * The store: what was learned, in one database file.
+ *
+ * It speaks of patterns, components, sightings, verdicts and submissions; no
+ * SQL, no database type and no FUSE type crosses this header, so that another
+ * engine can stand behind it.
+ *
+ * Threads. Every pf_store_* function may be called from any thread at any time:
+ * each call leases a read connection of its own for as long as it lasts and
+ * sees one consistent snapshot; readers never wait for the writer. Callbacks
+ * run while the lease is held: they must not call back into the store.
+ * A pf_txn belongs to the one thread that began it; a second pf_txn_begin, in
+ * this process or another, waits (see pf_txn_begin).
+ *
+ * Results. 0 or a count on success, minus an errno value on failure, with the
+ * sentence in ERR. ENOENT: no such thing. EIO: the database failed, ERR has its
+ * words; ENOSPC, EROFS, ENOMEM likewise. EBUSY: another process holds the
+ * write lock for too long.
+ *
+ * Times are nanoseconds since the Unix epoch. A change moves the time of what
+ * it changed to a strictly later one, also where the clock stands still or
+ * steps back.
+ */
+#ifndef PF_STORE_H
+#define PF_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "err.h"
+#include "extract.h"
+#include "text.h"
+
+typedef struct pf_store pf_store;
+
+enum pf_sync { PF_SYNC_FULL, PF_SYNC_NORMAL };
+
+typedef struct pf_store_options {
+	bool read_only;
+	enum pf_sync sync;
+	pf_extract_limits limits; /* for submissions; max_source also bounds every file under incoming/ */
+} pf_store_options;
+
+/*
+ * Opens the database at PATH, makes it (mode 0600) where it is absent, and
+ * brings an older schema up to date. NULL and ERR where that cannot be; the
+ * sentence names PATH and says what to do: EINVAL not a patternfs database, or
+ * a newer schema; EUCLEAN corrupt; EACCES, EROFS, EISDIR, ENOENT, …
+ * On a read-only disk open again with read_only. No connection survives fork():
+ * open after it.
+ */
+pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_err *err);
+/* Checkpoints and closes. No call may be under way. NULL is fine. */
+void pf_store_close(pf_store *store);
+
+/* ---- Scopes: the directories CATEGORY/COMPONENT_TYPE/PATTERN_TYPE and their parents ---- */
+
+/*
+ * A scope packs (category id, component type, pattern type), each 0 for "any":
+ * 0 is everything, (c,0,0) a category, (c,t,0) a component type, (c,t,p) a
+ * directory of pattern files. Category ids never change nor come again.
+ */
+typedef int64_t pf_scope;
+
+static inline pf_scope pf_scope_make(int64_t category, int component_type, int pattern_type)
+{
+	return category << 8 | component_type << 4 | pattern_type;
+}
+static inline int64_t pf_scope_category(pf_scope scope)
+{
+	return scope >> 8;
+}
+static inline int pf_scope_component_type(pf_scope scope)
+{
+	return (int)(scope >> 4 & 15);
+}
+static inline int pf_scope_pattern_type(pf_scope scope)
+{
+	return (int)(scope & 15);
+}
+
+typedef struct pf_totals {
+	int64_t patterns;                 /* live ones: neither archived nor without a component */
+	int64_t success, failure;         /* sums over them */
+	int64_t high, medium, low;        /* by confidence: >= 0.9, >= 0.7, below */
+	double confidence_sum;            /* for the average */
+	int64_t mtime;                    /* of the last change to any of them */
+	int64_t children;                 /* directories right below that hold something */
+} pf_totals;
+
+/* ENOENT where the scope holds no live pattern (but scope 0 always exists). */
+int pf_store_totals(pf_store *store, pf_scope scope, pf_totals *totals, pf_err *err);
+
+/* The scope NAME right below PARENT ("ml", then "operator", then "import"); ENOENT. */
+int pf_store_scope_find(pf_store *store, pf_scope parent, const char *name, pf_scope *scope, pf_err *err);
+/* The scope's path from the root, "ml/operator/import", appended to OUT; nothing for 0. */
+int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *err);
+
+typedef struct pf_scope_entry {
+	pf_scope scope;
+	const char *name; /* valid during the callback */
+	int64_t mtime;
+	int64_t children;
+} pf_scope_entry;
+
+/* Calls EACH for the directories right below PARENT, by ascending scope, until it returns non-zero. */
+int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg, const pf_scope_entry *entry),
+			void *arg, pf_err *err);
+
+/* ---- Patterns ---- */
+
+typedef struct pf_pattern_entry {
+	int64_t id;
+	pf_scope scope;
+	const char *name; /* file name, "dual_import-3f9a1c2e.json": unique in its directory for good */
+	int64_t size;     /* of its document, exact */
+	int64_t mtime;
+} pf_pattern_entry;
+
+/* NAME in the directory SCOPE; entry->name is the caller's NAME. ENOENT, also where it is archived. */
+int pf_store_pattern_find(pf_store *store, pf_scope scope, const char *name, pf_pattern_entry *entry, pf_err *err);
+/* By id; entry->name is NULL. */
+int pf_store_pattern_stat(pf_store *store, int64_t id, pf_pattern_entry *entry, pf_err *err);
+/* Live patterns of the directory SCOPE with an id above AFTER, ascending, until EACH returns non-zero. */
+int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
+			  int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err);
+/* Appends the pattern's document; as long as its entry's size says. */
+int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err);
+
+/* ---- Components ---- */
+
+typedef struct pf_component_entry {
+	int64_t id;
+	const char *name;       /* directory name under components/ (long class names are cut and get a hash) */
+	int64_t source_size;    /* of source.py */
+	int64_t document_size;  /* of component.json */
+	int64_t record_size;    /* of patterns.json */
+	int64_t source_mtime;   /* of the revision: source.py and patterns.json */
+	int64_t mtime;          /* of anything: component.json, outcome, the directory */
+	int64_t success, failure; /* verdicts on the component itself */
+	double confidence;      /* success/(success+failure), 1.0 before the first verdict */
+	int64_t patterns;       /* live patterns it shows */
+} pf_component_entry;
+
+int pf_store_component_find(pf_store *store, const char *name, pf_component_entry *entry, pf_err *err);
+int pf_store_component_stat(pf_store *store, int64_t id, pf_component_entry *entry, pf_err *err);
+int pf_store_component_list(pf_store *store, int64_t after,
+			    int (*each)(void *arg, const pf_component_entry *entry), void *arg, pf_err *err);
+/* Number of components and the time of the last change to any of them. */
+int pf_store_component_totals(pf_store *store, int64_t *count, int64_t *mtime, pf_err *err);
+
+enum pf_component_text { PF_COMPONENT_SOURCE, PF_COMPONENT_DOCUMENT, PF_COMPONENT_RECORD };
+/* Appends one of the component's three texts. */
+int pf_store_component_text(pf_store *store, int64_t id, enum pf_component_text which, pf_text *out, pf_err *err);
+
+/* The live patterns that component ID shows, by ascending pattern id above AFTER. */
+int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
+				int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err);
+/* The one of them called NAME (pattern file names differ between pattern types too). */
+int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry,
+				    pf_err *err);
+
+/* ---- Totals and history ---- */
+
+/* Appends the document stats.json. */
+int pf_store_stats_document(pf_store *store, pf_text *out, pf_err *err);
+/* Size in bytes of history.jsonl and the time of its last event. */
+int pf_store_history_stat(pf_store *store, int64_t *size, int64_t *mtime, pf_err *err);
+/* Appends up to LEN bytes of it from OFFSET on, at the cost of those bytes alone. */
+int pf_store_history_read(pf_store *store, int64_t offset, size_t len, pf_text *out, pf_err *err);
+
+/*
+ * The change feed: what happened after event *SINCE (0: from the beginning,
+ * INT64_MAX: nothing, only learn where the feed stands), by this process or
+ * another; *SINCE moves on. Each thing is reported once, whatever happened to it.
+ */
+enum pf_change_kind { PF_CHANGED_PATTERN, PF_CHANGED_COMPONENT };
+typedef struct pf_change {
+	enum pf_change_kind kind;
+	int64_t id;
+	pf_scope scope;      /* a pattern's directory */
+	const char *name;    /* file name, or the component's directory name; valid during the callback */
+	bool maybe_new;      /* the name may not have been there before */
+	bool gone;           /* it is archived now, or no component shows it */
+} pf_change;
+int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		     pf_err *err);
+
+/* Space of the file system that holds the database: what statvfs(2) answers for it. */
+struct statvfs;
+int pf_store_statvfs(pf_store *store, struct statvfs *out, pf_err *err);
+
+/* ---- incoming/: files as people drop them ---- */
+
+enum { PF_INCOMING = 1 }; /* the id of incoming/ itself */
+
+typedef struct pf_file {
+	int64_t id, parent; /* ids never come again */
+	mode_t mode;        /* S_IFDIR or S_IFREG, and permissions */
+	int64_t uid, gid;   /* -1: who mounts */
+	int64_t size;
+	int64_t atime, mtime, ctime;
+	int64_t subdirectories; /* of a directory, for its link count */
+	bool orphan;        /* unlinked, but perhaps still open */
+	char name[256];
+} pf_file;
+
+/* By name. A directory called key=value with a valid key and value is found without mkdir ("implicit"):
+ * -ENOENT with *IMPLICIT set says that pf_txn_mkdir with IMPLICIT would make it. EINVAL: a known key with a bad
+ * value; EILSEQ: NAME is not UTF-8. */
+int pf_store_file_find(pf_store *store, int64_t parent, const char *name, pf_file *file, bool *implicit, pf_err *err);
+int pf_store_file_stat(pf_store *store, int64_t id, pf_file *file, pf_err *err);
+/* Children of PARENT with an id above AFTER, ascending; implicit directories only once they hold something. */
+int pf_store_file_list(pf_store *store, int64_t parent, int64_t after, int (*each)(void *arg, const pf_file *file),
+		       void *arg, pf_err *err);
+/* Appends the content last committed (by pf_txn_write or pf_txn_close). */
+int pf_store_file_content(pf_store *store, int64_t id, pf_text *out, pf_err *err);
+
+/* Receipts and errors, `NAME.receipt.json` and `NAME.error` beside the submission NAME. */
+enum pf_note_kind { PF_RECEIPT = 1, PF_ERROR };
+typedef struct pf_note {
+	int64_t id; /* never comes again */
+	int64_t parent;
+	enum pf_note_kind kind;
+	int64_t size, mtime;
+	bool listed; /* false once its submission was removed: found by name, so that rm succeeds, but not listed */
+	char name[256];
+} pf_note;
+int pf_store_note_find(pf_store *store, int64_t parent, const char *name, pf_note *note, pf_err *err);
+int pf_store_note_stat(pf_store *store, int64_t id, pf_note *note, pf_err *err);
+/* Only listed ones. */
+int pf_store_note_list(pf_store *store, int64_t parent, int64_t after, int (*each)(void *arg, const pf_note *note),
+		       void *arg, pf_err *err);
+int pf_store_note_text(pf_store *store, int64_t id, pf_text *out, pf_err *err);
+/* True where NAME ends in .receipt.json or .error: such names cannot be created. */
+bool pf_note_name(const char *name);
+
+/*
+ * What can be done for a submission before its turn in the write transaction,
+ * on any thread: the parse. Decides by the file's name whether it is one.
+ */
+typedef struct pf_judgement pf_judgement;
+/* NULL (and no error) where there is nothing to prepare: not a submission, or nothing new. Does not refuse: what
+ * is wrong with CONTENT is remembered in the judgement, for pf_txn_close to say. */
+pf_judgement *pf_store_judge(pf_store *store, pf_extractor *extractor, int64_t file, const char *content, size_t len);
+void pf_judgement_free(pf_judgement *judgement); /* NULL is fine */
+
+/* ---- Verdicts ---- */
+
+enum pf_target_kind { PF_TARGET_PATTERN, PF_TARGET_COMPONENT, PF_TARGET_SCOPE };
+typedef struct pf_target {
+	enum pf_target_kind kind;
+	int64_t id; /* of the pattern or component, or the pf_scope */
+} pf_target;
+
+typedef struct pf_verdict {
+	bool success;
+	const pf_target *targets; /* a pattern named several times, also through its component, counts once */
+	size_t target_count;
+	const char *note; /* UTF-8, or NULL */
+} pf_verdict;
+
+enum { PF_PAIRS_LIMIT = 64 }; /* pairs are counted where a verdict names at most so many patterns */
+
+/* ---- Writing ---- */
+
+typedef struct pf_txn pf_txn;
+
+/*
+ * Begins the write transaction. Waits for another process's for at most ten
+ * seconds, then EBUSY. Each pf_txn_* below is atomic in itself: where it fails
+ * it has changed nothing (except as pf_txn_close says) and the transaction goes
+ * on; but after EIO, ENOSPC, ENOMEM or EROFS pf_txn_broken may be true: then
+ * the whole transaction is gone, and only pf_txn_rollback is left.
+ */
+pf_txn *pf_txn_begin(pf_store *store, pf_err *err);
+bool pf_txn_broken(const pf_txn *txn);
+/* Both end TXN and free it. After a successful commit everything is durable (with PF_SYNC_FULL). */
+int pf_txn_commit(pf_txn *txn, pf_err *err);
+void pf_txn_rollback(pf_txn *txn);
+
+/* True when another process has committed since this was last asked. Call only between transactions, from the
+ * thread that writes. Cheap enough to be asked ten times a second. */
+bool pf_store_foreign_commit(pf_store *store);
+
+/* All verdicts, or none. ENOENT where a target is not there; EINVAL where scope 0 is a target. */
+int pf_txn_verdicts(pf_txn *txn, const pf_verdict *verdicts, size_t count, pf_err *err);
+/* Archives a pattern, for `rm`. */
+int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err);
+
+/* EEXIST, ENOENT (no such parent), ENOTDIR, EPERM (a note's name), EILSEQ, EINVAL (bad key=value), ENAMETOOLONG. */
+int pf_txn_mkdir(pf_txn *txn, int64_t parent, const char *name, mode_t mode, bool implicit, pf_file *made, pf_err *err);
+int pf_txn_mkfile(pf_txn *txn, int64_t parent, const char *name, mode_t mode, pf_file *made, pf_err *err);
+/* Files and notes alike; a file becomes an orphan: its content stays until pf_txn_forget. What was learned stays;
+ * the file's notes are no longer listed. EISDIR; *REMOVED (may be NULL) says which file, 0 for a note. */
+int pf_txn_unlink(pf_txn *txn, int64_t parent, const char *name, int64_t *removed, pf_err *err);
+/* ENOTEMPTY; unlisted notes do not count. */
+int pf_txn_rmdir(pf_txn *txn, int64_t parent, const char *name, pf_err *err);
+/* Drops an orphan for good. Anything else: does nothing. */
+int pf_txn_forget(pf_txn *txn, int64_t file, pf_err *err);
+
+enum {
+	PF_SET_MODE = 1,
+	PF_SET_UID = 2,
+	PF_SET_GID = 4,
+	PF_SET_ATIME = 8,
+	PF_SET_MTIME = 16,
+};
+/* Sets what MASK names, from VALUES; ctime moves. */
+int pf_txn_setattr(pf_txn *txn, int64_t file, unsigned mask, const pf_file *values, pf_err *err);
+/* Makes CONTENT the file's, without judging it (fsync, truncate by name). EFBIG. */
+int pf_txn_write(pf_txn *txn, int64_t file, const char *content, size_t len, int64_t mtime, pf_err *err);
+
+/*
+ * A file that was written is closed: CONTENT becomes the file's, and where its
+ * name is a submission's it is judged. JUDGEMENT is what pf_store_judge made
+ * of the same content, or NULL: then the work is done here, with EXTRACTOR.
+ *
+ * Accepted, or not a submission: 0. Refused: minus the code (EINVAL, EILSEQ,
+ * EFBIG, ETIMEDOUT) and the reason, in compiler form; the transaction goes on,
+ * CONTENT is the file's all the same, and its error note says why. Orphans are
+ * written, never judged.
+ */
+int pf_txn_close(pf_txn *txn, int64_t file, const char *content, size_t len, int64_t mtime, pf_extractor *extractor,
+		 const pf_judgement *judgement, pf_err *err);
+/* Refuses FILE with a reason of the caller's (its content is kept): the error note, as above. Returns -CODE. */
+int pf_txn_refuse(pf_txn *txn, int64_t file, const char *content, size_t len, int64_t mtime, int code, const char *why,
+		  pf_err *err);
+
+/*
+ * rename(2), with RENAME_NOREPLACE the only flag (EINVAL for others). What gets
+ * a submission's name is judged before it moves (a directory with other
+ * key=value: all below it): refused means not renamed, with the error note at
+ * the new name. *REPLACED (may be NULL): the file that the new name held before,
+ * an orphan now, or 0.
+ */
+int pf_txn_rename(pf_txn *txn, int64_t parent, const char *name, int64_t new_parent, const char *new_name,
+		  unsigned flags, pf_extractor *extractor, int64_t *replaced, pf_err *err);
+
+#endif

@@ -1,0 +1,141 @@
+/*
+ * The write transaction: one at a time, in this process by the store's
+ * writer_lock, among processes by SQLite's write lock.
+ */
+#include <time.h>
+
+#include "store-internal.h"
+
+static int64_t clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t txn_tick(pf_txn *txn)
+{
+	int64_t now = clock_now();
+
+	txn->now = now > txn->now ? now : txn->now + 1;
+	return txn->now;
+}
+
+static int run(struct connection *conn, enum stmt id, pf_err *err)
+{
+	QUERY(q, conn, id);
+	return query_run(&q, err);
+}
+
+/* The clock may have been set back since the last event, here or on the machine where that was written. */
+static int read_last_time(pf_txn *txn, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_HISTORY_LAST);
+	int rc = query_row(&q, err);
+
+	if (rc > 0)
+		txn->now = column_int(&q, 1);
+	return rc < 0 ? rc : 0;
+}
+
+static void txn_end(pf_txn *txn)
+{
+	pthread_mutex_unlock(&txn->store->writer_lock);
+	pf_text_free(&txn->line);
+	free(txn);
+}
+
+pf_txn *pf_txn_begin(pf_store *store, pf_err *err)
+{
+	pf_txn *txn;
+	int rc;
+
+	if (!store->writer) {
+		pf_fail(err, EROFS, "the database is open read-only");
+		return NULL;
+	}
+	txn = calloc(1, sizeof *txn);
+	if (!txn) {
+		no_memory(err);
+		return NULL;
+	}
+	txn->store = store;
+	pthread_mutex_lock(&store->writer_lock);
+	txn->conn = store->writer;
+	rc = run(txn->conn, STMT_BEGIN, err);
+	if (rc == 0)
+		rc = read_last_time(txn, err);
+	if (rc < 0) {
+		pf_txn_rollback(txn);
+		return NULL;
+	}
+	return txn;
+}
+
+bool pf_txn_broken(const pf_txn *txn)
+{
+	return txn->broken || sqlite3_get_autocommit(txn->conn->db);
+}
+
+int pf_txn_commit(pf_txn *txn, pf_err *err)
+{
+	int rc;
+
+	if (pf_txn_broken(txn)) {
+		pf_txn_rollback(txn);
+		return pf_fail(err, EIO, "the database gave the transaction up");
+	}
+	rc = run(txn->conn, STMT_COMMIT, err);
+	if (rc < 0)
+		pf_txn_rollback(txn);
+	else
+		txn_end(txn);
+	return rc;
+}
+
+void pf_txn_rollback(pf_txn *txn)
+{
+	if (!txn)
+		return;
+	if (!sqlite3_get_autocommit(txn->conn->db))
+		run(txn->conn, STMT_ROLLBACK, NULL);
+	txn_end(txn);
+}
+
+int savepoint_begin(pf_txn *txn, pf_err *err)
+{
+	/* Outside a transaction a savepoint would begin one, and commit at its release. */
+	if (pf_txn_broken(txn))
+		return pf_fail(err, EIO, "the database gave the transaction up");
+	return run(txn->conn, STMT_SAVEPOINT, err);
+}
+
+int savepoint_end(pf_txn *txn, int rc, pf_err *err)
+{
+	int ended = 0;
+
+	if (pf_txn_broken(txn))
+		return rc < 0 ? rc : pf_fail(err, EIO, "the database gave the transaction up");
+	if (rc < 0) {
+		txn->history_known = false;
+		ended = run(txn->conn, STMT_ROLLBACK_TO, NULL);
+	}
+	if (ended == 0)
+		ended = run(txn->conn, STMT_RELEASE, rc < 0 ? NULL : err);
+	if (ended < 0)
+		txn->broken = true;
+	return rc < 0 ? rc : ended < 0 ? ended : rc;
+}
+
+bool pf_store_foreign_commit(pf_store *store)
+{
+	int64_t seen = store->data_version;
+
+	if (!store->watcher)
+		return false;
+	QUERY(q, store->watcher, STMT_DATA_VERSION);
+	if (query_row(&q, NULL) > 0)
+		store->data_version = column_int(&q, 0);
+	return store->data_version != seen;
+}

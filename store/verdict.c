@@ -1,0 +1,175 @@
+/*
+ * Verdicts on patterns and components.
+ */
+#include "store-internal.h"
+
+enum { NOTE_LIMIT = 64 << 10 };
+
+/* What a verdict is about, each thing once. */
+struct resolved {
+	struct ids patterns, components;
+};
+
+static void resolved_free(struct resolved *resolved)
+{
+	ids_free(&resolved->patterns);
+	ids_free(&resolved->components);
+}
+
+static int resolve_pattern(struct connection *conn, int64_t id, struct resolved *into, pf_err *err)
+{
+	QUERY(q, conn, STMT_PATTERN_IS_LIVE);
+	query_int(&q, id);
+	int rc = query_row(&q, err);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0)
+		return pf_fail(err, ENOENT, "no such pattern");
+	if (!column_int(&q, 1))
+		return pf_fail(err, ENOENT, "%s: archived, or no component shows it any longer", column_text(&q, 0));
+	return ids_add(&into->patterns, id, err);
+}
+
+static int add_all(struct query *q, struct ids *ids, pf_err *err)
+{
+	int rc;
+
+	while ((rc = query_row(q, err)) > 0) {
+		rc = ids_add(ids, column_int(q, 0), err);
+		if (rc < 0)
+			break;
+	}
+	return rc;
+}
+
+static int resolve_component(struct connection *conn, int64_t id, struct resolved *into, pf_err *err)
+{
+	QUERY(known, conn, STMT_COMPONENT_STAT);
+	query_int(&known, id);
+	int rc = query_row(&known, err);
+
+	if (rc <= 0)
+		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such component");
+	rc = ids_add(&into->components, id, err);
+	if (rc < 0)
+		return rc;
+	QUERY(q, conn, STMT_PATTERN_IDS_OF_COMPONENT);
+	query_int(&q, id);
+	return add_all(&q, &into->patterns, err);
+}
+
+static int resolve_scope(struct connection *conn, pf_scope scope, struct resolved *into, pf_err *err)
+{
+	size_t before = into->patterns.count;
+	int64_t first, last;
+	int rc;
+
+	if (scope == 0)
+		return pf_fail(err, EINVAL,
+			       "a bare verdict here would judge the whole store: name the patterns or components it "
+			       "is about");
+	scope_range(scope, &first, &last);
+	QUERY(q, conn, STMT_PATTERN_IDS_OF_SCOPE);
+	query_int(&q, first);
+	query_int(&q, last);
+	rc = add_all(&q, &into->patterns, err);
+	if (rc == 0 && into->patterns.count == before)
+		return pf_fail(err, ENOENT, "no such directory");
+	return rc;
+}
+
+static int resolve(struct connection *conn, const pf_verdict *verdict, struct resolved *into, pf_err *err)
+{
+	static int (*const resolvers[])(struct connection *, int64_t, struct resolved *, pf_err *) = {
+		[PF_TARGET_PATTERN] = resolve_pattern,
+		[PF_TARGET_COMPONENT] = resolve_component,
+		[PF_TARGET_SCOPE] = resolve_scope,
+	};
+	int rc = 0;
+
+	if (!verdict->target_count)
+		return pf_fail(err, EINVAL, "a verdict on nothing");
+	for (size_t i = 0; i < verdict->target_count && rc == 0; i++)
+		rc = resolvers[verdict->targets[i].kind](conn, verdict->targets[i].id, into, err);
+	ids_sort_unique(&into->patterns);
+	ids_sort_unique(&into->components);
+	return rc;
+}
+
+static int judge_one(pf_txn *txn, const pf_verdict *verdict, enum stmt stmt, int64_t id, pf_err *err)
+{
+	bool pattern = stmt == STMT_PATTERN_VERDICT;
+	int64_t at = txn_tick(txn);
+	int rc;
+
+	QUERY(q, txn->conn, stmt);
+	query_int(&q, id);
+	query_int(&q, verdict->success);
+	query_int(&q, !verdict->success);
+	query_int(&q, at);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern or component");
+	return history_add(txn,
+			   &(struct occurrence){
+				   .event = verdict->success ? EVENT_SUCCESS : EVENT_FAILURE,
+				   .at = at,
+				   .pattern_id = pattern ? id : 0,
+				   .pattern_path = pattern ? column_text(&q, 0) : NULL,
+				   .component_id = pattern ? 0 : id,
+				   .component_name = pattern ? NULL : column_text(&q, 0),
+				   .note = verdict->note,
+				   .success = column_int(&q, 1),
+				   .failure = column_int(&q, 2),
+			   },
+			   err);
+}
+
+static int count_pairs(pf_txn *txn, const pf_verdict *verdict, const struct ids *patterns, pf_err *err)
+{
+	int rc = 0;
+
+	if (patterns->count > PF_PAIRS_LIMIT)
+		return 0;
+	for (size_t a = 0; a < patterns->count; a++) {
+		for (size_t b = a + 1; b < patterns->count && rc == 0; b++) {
+			QUERY(q, txn->conn, STMT_PAIR);
+			query_int(&q, patterns->ids[a]);
+			query_int(&q, patterns->ids[b]);
+			query_int(&q, verdict->success);
+			query_int(&q, !verdict->success);
+			rc = query_run(&q, err);
+		}
+	}
+	return rc;
+}
+
+static int apply(pf_txn *txn, const pf_verdict *verdict, pf_err *err)
+{
+	__attribute__((cleanup(resolved_free))) struct resolved about = { 0 };
+	size_t note_len = verdict->note ? strlen(verdict->note) : 0;
+	int rc;
+
+	if (!pf_utf8_valid(verdict->note ? verdict->note : "", note_len))
+		return pf_fail(err, EILSEQ, "a note that is not UTF-8");
+	if (note_len > NOTE_LIMIT)
+		return pf_fail(err, EINVAL, "a note of %zu bytes: at most %d", note_len, NOTE_LIMIT);
+	rc = resolve(txn->conn, verdict, &about, err);
+	for (size_t i = 0; i < about.components.count && rc == 0; i++)
+		rc = judge_one(txn, verdict, STMT_COMPONENT_VERDICT, about.components.ids[i], err);
+	for (size_t i = 0; i < about.patterns.count && rc == 0; i++)
+		rc = judge_one(txn, verdict, STMT_PATTERN_VERDICT, about.patterns.ids[i], err);
+	return rc < 0 ? rc : count_pairs(txn, verdict, &about.patterns, err);
+}
+
+int pf_txn_verdicts(pf_txn *txn, const pf_verdict *verdicts, size_t count, pf_err *err)
+{
+	int rc = savepoint_begin(txn, err);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < count && rc == 0; i++)
+		rc = apply(txn, &verdicts[i], err);
+	return savepoint_end(txn, rc, err);
+}

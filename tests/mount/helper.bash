@@ -1,0 +1,245 @@
+# What the tests through a mount share. Each test has a database, a mount and a
+# daemon of its own; the daemon's log is $LOG. A test passes only where the
+# daemon also ended well and the sanitizers had nothing to say.
+
+bats_require_minimum_version 1.5.0
+
+export LC_ALL=C
+: "${PATTERNFS:=$BATS_TEST_DIRNAME/../../build/fs/patternfs}"
+: "${PATTERNFS_EXTRACT:=$BATS_TEST_DIRNAME/../../build/extract/patternfs-extract}"
+: "${SOURCE_ROOT:=$BATS_TEST_DIRNAME/../..}"
+SAMPLE=$SOURCE_ROOT/tests/data/nemo_question_answering_operator.py
+COMPONENT=NeMoQuestionAnsweringOperator
+TYPES='error_handling execution import initialization logging mock_execution parameter_ordering runtime_parameters structural template_fields validation'
+
+setup() {
+  TMP=$BATS_TEST_TMPDIR
+  DB=$TMP/patterns.db
+  MNT=$TMP/mnt
+  LOG=$TMP/log
+  IN=$MNT/incoming
+  IMPORT=$MNT/ml/operator/import
+  PID=
+  mkdir "$MNT"
+  : >"$LOG"
+  # The tests of the command line mount for themselves.
+  if [ -z "${NO_MOUNT-}" ]; then
+    start
+  fi
+}
+
+teardown() {
+  if [ -n "$PID" ]; then
+    stop || return 1
+  fi
+  if mountpoint -q "$MNT"; then
+    fusermount3 -u -z "$MNT"
+    echo "$MNT was left mounted"
+    return 1
+  fi
+  clean_log
+}
+
+# start [OPTION…]: mounts, and returns once it answers.
+start() {
+  local i
+  # Descriptor 3 is bats' own: a daemon that held it would keep bats waiting.
+  "$PATTERNFS" -f "$@" "$DB" "$MNT" >>"$LOG" 2>&1 3>&- &
+  PID=$!
+  for ((i = 0; i < 600; i++)); do
+    if mountpoint -q "$MNT"; then
+      return 0
+    fi
+    if ! kill -0 "$PID" 2>/dev/null; then
+      break
+    fi
+    sleep 0.05
+  done
+  echo "patternfs did not mount:"
+  cat "$LOG"
+  PID=
+  return 1
+}
+
+# Unmounts; the daemon must end by itself, with status 0.
+stop() {
+  local i
+  # What a command just ended may still hold is let go in a moment.
+  for ((i = 0; i < 100; i++)); do
+    if fusermount3 -u "$MNT" 2>>"$TMP/unmount"; then
+      break
+    fi
+    sleep 0.05
+  done
+  ended 0
+}
+
+# ended STATUS: waits for the daemon's end, and compares its status.
+ended() {
+  local i status=0 pid=$PID
+  PID=
+  for ((i = 0; i < 600; i++)); do
+    if ! kill -0 "$pid" 2>/dev/null; then
+      break
+    fi
+    sleep 0.05
+  done
+  if kill -0 "$pid" 2>/dev/null; then
+    kill -9 "$pid"
+    fusermount3 -u -z "$MNT"
+    echo "the daemon did not end:"
+    cat "$LOG" "$TMP/unmount"
+    return 1
+  fi
+  wait "$pid" || status=$?
+  if [ "$status" -ne "$1" ]; then
+    echo "the daemon ended with status $status, expected $1:"
+    cat "$LOG"
+    return 1
+  fi
+}
+
+# Kills the daemon outright, and clears the mount that it leaves.
+crash() {
+  kill -9 "$PID"
+  wait "$PID" || true
+  PID=
+  fusermount3 -u -z "$MNT"
+}
+
+clean_log() {
+  if grep -E 'ERROR: (Address|Leak|Thread|Undefined)|LeakSanitizer|runtime error|Assertion|assertion' "$LOG"; then
+    cat "$LOG"
+    return 1
+  fi
+}
+
+# equal GOT EXPECTED [WHAT]
+equal() {
+  if [ "$1" != "$2" ]; then
+    printf '%s:\n  got:      %s\n  expected: %s\n' "${3:-different}" "$1" "$2"
+    return 1
+  fi
+}
+
+# contains TEXT PART
+contains() {
+  case $1 in
+  *"$2"*) ;;
+  *)
+    printf 'in: %s\nmissing: %s\n' "$1" "$2"
+    return 1
+    ;;
+  esac
+}
+
+# fails MESSAGE COMMAND…: it must fail, and say MESSAGE.
+fails() {
+  local message=$1 status=0 output
+  shift
+  output=$("$@" 2>&1) || status=$?
+  if [ "$status" -eq 0 ]; then
+    printf 'succeeded: %s\n%s\n' "$*" "$output"
+    return 1
+  fi
+  contains "$output" "$message"
+}
+
+# absent PATH…: nothing is there, by name and in its directory's listing.
+absent() {
+  local path
+  for path in "$@"; do
+    if stat "$path" >/dev/null 2>&1; then
+      echo "$path is there"
+      return 1
+    fi
+    if ls -A "$(dirname "$path")" | grep -qxF "$(basename "$path")"; then
+      echo "$path is listed"
+      return 1
+    fi
+  done
+}
+
+# listed PATH…: there, by name and in its directory's listing.
+listed() {
+  local path
+  for path in "$@"; do
+    stat "$path" >/dev/null || return 1
+    ls -A "$(dirname "$path")" | grep -qxF "$(basename "$path")" || {
+      echo "$path is not listed"
+      return 1
+    }
+  done
+}
+
+# errno CALL…: the name of the errno of a call of Python's os, such as "os.mkfifo('x')", or OK.
+errno() {
+  python3 -c '
+import errno, os, sys
+try:
+    exec(sys.argv[1])
+    print("OK")
+except OSError as e:
+    print(errno.errorcode[e.errno])
+' "$1"
+}
+
+# verdict DIR LINE…: echo LINE > outcome, in DIR, as a shell does it.
+verdict() {
+  (cd "$1" && shift && echo "$@" >outcome)
+}
+
+sql() {
+  sqlite3 -cmd '.timeout 5000' "$DB" "$1"
+}
+
+# All that counts, as one text: the same before and after means that nothing was learned or forgotten.
+counts() {
+  sql "SELECT 'patterns', id, archived, component_count, success_count, failure_count FROM code_patterns ORDER BY id;
+    SELECT 'components', id, component_name, category, component_type, revision FROM components ORDER BY id;
+    SELECT 'pairs', count(*), total(success_count), total(failure_count) FROM pattern_combinations;
+    SELECT 'history', count(*) FROM pattern_history"
+}
+
+submit() {
+  cp "$SAMPLE" "$IN/"
+}
+
+# operator NAME [STATEMENT]: a small component, its text on stdout. All of them show the same patterns.
+operator() {
+  cat <<PYTHON
+from airflow.exceptions import AirflowException
+from airflow.models import BaseOperator
+
+
+class $1(BaseOperator):
+    template_fields = ('path',)
+
+    def __init__(self, *, path, **kwargs):
+        super().__init__(**kwargs)
+        if not path:
+            raise ValueError("path is required")
+        self.path = path
+
+    def execute(self, context):
+        self.log.info("Reading %s", self.path)
+        ${2:-pass}
+        try:
+            return context['params'].get('limit', 10)
+        except KeyError as e:
+            raise AirflowException("no params") from e
+PYTHON
+}
+
+broken() {
+  printf 'from airflow.models import BaseOperator\n\n\nclass BrokenOperator(BaseOperator):\n    def execute(self, context:\n        return 1\n'
+}
+
+# The only file that a glob names.
+only() {
+  if [ $# -ne 1 ] || [ ! -e "$1" ]; then
+    echo "expected one file: $*" >&2
+    return 1
+  fi
+  printf '%s\n' "$1"
+}
