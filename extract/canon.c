@@ -288,8 +288,7 @@ bool is_lookup_key(const struct scopes *scopes, uint32_t n)
 		return false;
 	switch (kind_of(tree, above)) {
 	case K_subscript:
-		return tree->nodes[n].field == F_subscript &&
-		       is_lookup_object(tree, child_field(tree, above, F_value));
+		return tree->nodes[n].field == F_subscript && is_lookup_object(tree, child_field(tree, above, F_value));
 	case K_comparison_operator: { /* "x" in context */
 		uint32_t last = last_named(tree, above);
 
@@ -323,9 +322,9 @@ enum { ANNOTATION_DEPTH = 24, UNION_MEMBERS = 16 };
 static const struct {
 	const char *name, *builtin;
 } typing_names[] = {
-	{ "Dict", "dict" },	      { "List", "list" },   { "Set", "set" },	   { "Tuple", "tuple" },
-	{ "FrozenSet", "frozenset" }, { "Type", "type" },   { "Text", "str" },	   { "Deque", "deque" },
-	{ "DefaultDict", "defaultdict" },
+	{ "Dict", "dict" },   { "List", "list" },	    { "Set", "set" },
+	{ "Tuple", "tuple" }, { "FrozenSet", "frozenset" }, { "Type", "type" },
+	{ "Text", "str" },    { "Deque", "deque" },	    { "DefaultDict", "defaultdict" },
 };
 
 static void annotation_part(const struct scopes *scopes, uint32_t n, pf_text *out, int depth);
@@ -523,9 +522,9 @@ enum { INDENT_DEPTH = 64 };
 struct writer {
 	struct canon *canon;
 	unsigned flags;
-	uint32_t top;            /* the node being written */
-	enum kind last;          /* of the last token; K_OTHER at the start */
-	enum kind last_above;    /* and of its parent */
+	uint32_t top;	      /* the node being written */
+	enum kind last;	      /* of the last token; K_OTHER at the start */
+	enum kind last_above; /* and of its parent */
 	bool line_start;
 	uint32_t blocks[INDENT_DEPTH];
 	int depth;

@@ -21,12 +21,12 @@
 enum canon_flag {
 	CANON_FOLD_SELF = 1 << 0, /* self.$1 is $1 */
 	CANON_LITERALS = 1 << 1,  /* strings and numbers stay, in one style of quotes */
-	CANON_NAMES = 1 << 2,     /* names stay */
-	CANON_JINJA = 1 << 3,     /* strings stay where they hold {{ or {% */
+	CANON_NAMES = 1 << 2,	  /* names stay */
+	CANON_JINJA = 1 << 3,	  /* strings stay where they hold {{ or {% */
 };
 
 struct canon {
-	struct scopes *scopes;   /* borrowed; its bindings carry the numbers */
+	struct scopes *scopes;	 /* borrowed; its bindings carry the numbers */
 	const struct tree *tree; /* borrowed */
 	pf_text text;
 	uint32_t stamp, numbers;

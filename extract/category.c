@@ -66,8 +66,11 @@ static void consider(struct category_match *match, const struct category_row *ro
 /* TOKEN is DOTTED or one of the packages around it; a provider's token also fits the path under its package. */
 static bool has_prefix(slice dotted, const char *token)
 {
-	size_t len = strlen(token);
+	size_t len;
 
+	if (!dotted.len || *dotted.at != *token)
+		return false;
+	len = strlen(token);
 	return slice_starts(dotted, token) && (dotted.len == len || dotted.at[len] == '.');
 }
 
@@ -75,14 +78,14 @@ void category_import(const struct categories *categories, slice dotted, struct c
 {
 	static const char providers[] = "airflow.providers.";
 	bool provider = slice_starts(dotted, providers);
-	const char *kind = provider ? "provider" : "import";
+	char kind = provider ? 'p' : 'i';
 
 	if (provider) {
 		dotted.at += sizeof providers - 1;
 		dotted.len -= sizeof providers - 1;
 	}
 	for (uint32_t i = 0; i < categories->count; i++)
-		if (strcmp(categories->rows[i].kind, kind) == 0 && has_prefix(dotted, categories->rows[i].token))
+		if (*categories->rows[i].kind == kind && has_prefix(dotted, categories->rows[i].token))
 			consider(match, &categories->rows[i], 0);
 }
 
@@ -104,7 +107,7 @@ void category_path(const struct categories *categories, const char *path, struct
 	for (size_t i = 0; i < len; i++)
 		dotted[i] = at[i] == '/' ? '.' : at[i];
 	for (uint32_t i = 0; i < categories->count; i++)
-		if (strcmp(categories->rows[i].kind, "provider") == 0 &&
+		if (*categories->rows[i].kind == 'p' &&
 		    has_prefix((slice){ dotted, (uint32_t)len }, categories->rows[i].token))
 			consider(match, &categories->rows[i], 1);
 }
@@ -131,7 +134,8 @@ static bool has_word(slice name, const char *token)
 	size_t len = strlen(token);
 
 	for (uint32_t at = 0; at + len <= name.len; at++)
-		if (is_word_start(name, at) && strncasecmp(name.at + at, token, len) == 0 &&
+		if ((name.at[at] | 0x20) == (*token | 0x20) && is_word_start(name, at) &&
+		    strncasecmp(name.at + at, token, len) == 0 &&
 		    (at + len == name.len || is_word_start(name, at + (uint32_t)len) || name.at[at + len] == '_'))
 			return true;
 	return false;
@@ -140,6 +144,6 @@ static bool has_word(slice name, const char *token)
 void category_class(const struct categories *categories, slice class_name, struct category_match *match)
 {
 	for (uint32_t i = 0; i < categories->count; i++)
-		if (strcmp(categories->rows[i].kind, "word") == 0 && has_word(class_name, categories->rows[i].token))
+		if (*categories->rows[i].kind == 'w' && has_word(class_name, categories->rows[i].token))
 			consider(match, &categories->rows[i], 0);
 }

@@ -8,7 +8,7 @@
 
 #include "tree.h"
 
-/* A row; its strings stand in the table's own text. */
+/* A row; its strings stand in the table's own text. Kinds are import, provider and word: the first letter tells. */
 struct category_row {
 	const char *kind, *token, *category, *subcategory;
 	int weight;

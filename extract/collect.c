@@ -213,6 +213,7 @@ void unit_end(struct collect *c, uint32_t first, uint32_t last)
 	};
 	memcpy(component->patterns[count].signature, c->signature, sizeof c->signature);
 	component->pattern_count++;
+	c->written += c->data.len;
 }
 
 /* --- definitions and calls ------------------------------------------------------------------------------------- */
@@ -236,7 +237,7 @@ bool has_decorator_named(const struct tree *tree, uint32_t definition, const cha
 	if (outer == definition)
 		return false;
 	FOR_CHILDREN (tree, outer, child) {
-		uint32_t expression = kind_of(tree, child) == K_decorator ? first_named(tree, child) : (uint32_t)NONE;
+		uint32_t expression = kind_of(tree, child) == K_decorator ? first_named(tree, child) : NONE;
 
 		if (kind_of(tree, expression) == K_call)
 			expression = child_field(tree, expression, F_function);
@@ -333,8 +334,8 @@ static bool is_text(const struct tree *tree, uint32_t n)
 			if (sign != T_PERCENT && sign != T_PLUS)
 				return false;
 			n = child_field(tree, n, F_left);
-		} else if (kind_of(tree, n) == K_call && (slice_is(called_name(tree, n), "format") ||
-							  slice_is(called_name(tree, n), "join"))) {
+		} else if (kind_of(tree, n) == K_call &&
+			   (slice_is(called_name(tree, n), "format") || slice_is(called_name(tree, n), "join"))) {
 			n = child_field(tree, child_field(tree, n, F_function), F_object);
 		} else {
 			return false;
@@ -404,8 +405,8 @@ void shape_write(struct collect *c, uint32_t arguments)
 
 bool is_log_call(const struct tree *tree, uint32_t call, slice *level)
 {
-	static const char *const levels[] = { "debug", "info",	   "warning", "warn", "error",
-					      "exception", "critical", "fatal",   "log" };
+	static const char *const levels[] = { "debug",	   "info",     "warning", "warn", "error",
+					      "exception", "critical", "fatal",	  "log" };
 	uint32_t function = child_field(tree, call, F_function), object;
 	slice name;
 

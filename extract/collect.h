@@ -23,7 +23,7 @@
 	X(import)                                                                                                      \
 	X(method)                                                                                                      \
 	X(raise)                                                                                                       \
-	X(return)                                                                                                      \
+	X(return )                                                                                                     \
 	X(subscript)                                                                                                   \
 	X(try)                                                                                                         \
 	X(yield)
@@ -32,7 +32,7 @@ enum capture {
 #define CAPTURE(name) CAPTURE_##name,
 	CAPTURES(CAPTURE)
 #undef CAPTURE
-	CAPTURE_END
+		CAPTURE_END
 };
 
 struct site {
@@ -55,11 +55,12 @@ struct collect {
 	struct classes *classes;
 	struct canon canon; /* own: the canonical form in the making */
 	pf_text scratch;    /* own */
-	pf_text data;       /* own: pattern_data in the making */
+	pf_text data;	    /* own: pattern_data in the making */
 	pf_text record_text;
 	pf_json data_json;
 	struct seen seen; /* own */
 	bool failed;
+	size_t written; /* bytes of records and patterns of the module so far */
 
 	uint32_t number; /* the component's, in classes */
 	const struct class_info *class;

@@ -10,7 +10,7 @@
 /* The decorator's expression. */
 static uint32_t decorator_expression(const struct tree *tree, uint32_t n)
 {
-	return kind_of(tree, n) == K_decorator ? first_named(tree, n) : (uint32_t)NONE;
+	return kind_of(tree, n) == K_decorator ? first_named(tree, n) : NONE;
 }
 
 static slice attribute_name(const struct collect *c, const struct site *site)
@@ -29,7 +29,9 @@ static slice defined_name(const struct collect *c, const struct site *site)
 /* Sites of nested classes are the component's too, but not its own attributes and methods. */
 static bool is_own(const struct collect *c, const struct site *site)
 {
-	return c->tree->nodes[site->node].scope == c->class->scope;
+	return c->tree->nodes[site->node].scope == c->class->scope &&
+	       (site->capture != CAPTURE_attribute ||
+		kind_of(c->tree, child_field(c->tree, site->node, F_left)) == K_identifier);
 }
 
 /* A property and its setter, or two overloads, are one name: the first tells. */
@@ -54,6 +56,18 @@ static void put_names(struct collect *c, pf_json *json, const char *key, enum ca
 		if (c->sites[i].capture == capture && is_own(c, &c->sites[i]) && is_first(c, i))
 			put_slice(json, NULL, defined_name(c, &c->sites[i]));
 	pf_json_end(json);
+}
+
+/* The component's last __init__ among the sites, NONE where it inherits it. */
+static uint32_t find_init(const struct collect *c)
+{
+	uint32_t found = NONE;
+
+	for (uint32_t i = 0; i < c->site_count; i++)
+		if (is_own(c, &c->sites[i]) && slice_is(name_of(c->tree, c->sites[i].node), "__init__") &&
+		    !has_decorator_named(c->tree, c->sites[i].node, "overload"))
+			found = c->sites[i].node;
+	return found;
 }
 
 /* The component's last assignment of NAME in its body. */
@@ -351,9 +365,11 @@ static bool is_jinja_guard(const struct collect *c, const struct site *site)
 {
 	const struct tree *tree = c->tree;
 
-	if (site->capture != CAPTURE_condition || !has_jinja(text_of(tree, site->node)))
+	uint32_t condition = child_field(tree, site->node, F_condition);
+
+	if (site->capture != CAPTURE_condition || condition == NONE || !has_jinja(text_of(tree, condition)))
 		return false;
-	for (uint32_t n = site->node; n < tree->nodes[site->node].next; n++)
+	for (uint32_t n = condition; n < tree->nodes[condition].next; n++)
 		if (kind_of(tree, n) == K_string && !string_is_format(tree, n) && has_jinja(text_of(tree, n)))
 			return true;
 	return false;
@@ -363,7 +379,7 @@ static void jinja_units(struct collect *c)
 {
 	pf_json_array(&c->record, "jinja_guards");
 	for (uint32_t i = 0; i < c->site_count; i++) {
-		uint32_t n = c->sites[i].node;
+		uint32_t n = child_field(c->tree, c->sites[i].node, F_condition);
 		pf_json *unit;
 
 		if (!is_jinja_guard(c, &c->sites[i]))
@@ -391,8 +407,7 @@ void collect_template_fields(struct collect *c)
 	pf_json_bool(&c->record, "complete", complete);
 	put_text(c, &c->record, "declaration", declaration);
 	put_fields(c, "template_ext", child_field(c->tree, find_attribute(c, "template_ext"), F_right));
-	put_renderers(c, &c->record,
-		      child_field(c->tree, find_attribute(c, "template_fields_renderers"), F_right));
+	put_renderers(c, &c->record, child_field(c->tree, find_attribute(c, "template_fields_renderers"), F_right));
 	jinja_units(c);
 	if (value == NONE)
 		return;
@@ -448,8 +463,8 @@ static bool read_parameter(const struct tree *tree, uint32_t n, struct parameter
 		parameter->kind = kind_of(tree, inner) == K_list_splat_pattern ? VAR_POSITIONAL : VAR_KEYWORD;
 		parameter->name = first_named(tree, inner);
 	}
-	parameter->required = parameter->standard == NONE && parameter->kind != VAR_POSITIONAL &&
-			      parameter->kind != VAR_KEYWORD;
+	parameter->required =
+		parameter->standard == NONE && parameter->kind != VAR_POSITIONAL && parameter->kind != VAR_KEYWORD;
 	return parameter->name != NONE;
 }
 
@@ -548,8 +563,7 @@ static void put_required(struct collect *c, pf_json *json, const char *key, uint
 
 	pf_json_list(json, key);
 	while (definition != NONE && next_parameter(&walk, &parameter))
-		if (parameter.required == required && parameter.kind != VAR_POSITIONAL &&
-		    parameter.kind != VAR_KEYWORD)
+		if (parameter.required == required && parameter.kind != VAR_POSITIONAL && parameter.kind != VAR_KEYWORD)
 			put_text(c, json, NULL, parameter.name);
 	pf_json_end(json);
 }
@@ -624,7 +638,7 @@ static void parameter_unit(struct collect *c, const struct parameter *parameter)
 
 void collect_parameter_ordering(struct collect *c)
 {
-	uint32_t init = find_method(c, "__init__");
+	uint32_t init = find_init(c);
 	struct parameter_walk walk;
 	struct parameter parameter;
 	pf_json *unit;
@@ -655,22 +669,21 @@ static bool is_docstring(const struct tree *tree, uint32_t n)
 /* The call of super().__init__ that is the statement N, NONE where it is another. */
 static uint32_t super_init(const struct tree *tree, uint32_t n)
 {
-	uint32_t call = kind_of(tree, n) == K_expression_statement ? first_named(tree, n) : (uint32_t)NONE;
+	uint32_t call = kind_of(tree, n) == K_expression_statement ? first_named(tree, n) : NONE;
 
-	return is_super_call_of(tree, call, "__init__") ? call : (uint32_t)NONE;
+	return is_super_call_of(tree, call, "__init__") ? call : NONE;
 }
 
 /* The assignment that the statement N is, where it sets one attribute of self; NONE otherwise. */
 static uint32_t self_assignment(const struct collect *c, uint32_t n)
 {
 	const struct tree *tree = c->tree;
-	uint32_t assignment = kind_of(tree, n) == K_expression_statement ? first_named(tree, n) : (uint32_t)NONE, left;
+	uint32_t assignment = kind_of(tree, n) == K_expression_statement ? first_named(tree, n) : NONE, left;
 
 	if (kind_of(tree, assignment) != K_assignment)
 		return NONE;
 	left = child_field(tree, assignment, F_left);
-	if (kind_of(tree, left) != K_attribute ||
-	    scope_of_self(c->scopes, child_field(tree, left, F_object)) == NONE)
+	if (kind_of(tree, left) != K_attribute || scope_of_self(c->scopes, child_field(tree, left, F_object)) == NONE)
 		return NONE;
 	return assignment;
 }
@@ -794,7 +807,7 @@ static void statement_unit(struct collect *c, uint32_t statement)
 
 void collect_initialization(struct collect *c)
 {
-	uint32_t init = find_method(c, "__init__"), body = child_field(c->tree, init, F_body);
+	uint32_t init = find_init(c), body = child_field(c->tree, init, F_body);
 	struct super_place place = find_super(c->tree, body);
 
 	if (init == NONE)

@@ -24,7 +24,7 @@ static uint32_t raised(const struct tree *tree, uint32_t n, uint32_t *arguments)
 /* What the exception is told first. */
 static uint32_t message_of(const struct tree *tree, uint32_t arguments)
 {
-	return kind_of(tree, arguments) == K_argument_list ? first_named(tree, arguments) : (uint32_t)NONE;
+	return kind_of(tree, arguments) == K_argument_list ? first_named(tree, arguments) : NONE;
 }
 
 static void put_raise(struct collect *c, pf_json *json, uint32_t n)
@@ -311,7 +311,7 @@ static uint32_t guard_raise(const struct tree *tree, uint32_t n)
 {
 	uint32_t last = last_named(tree, child_field(tree, n, F_consequence));
 
-	return kind_of(tree, last) == K_raise_statement ? last : (uint32_t)NONE;
+	return kind_of(tree, last) == K_raise_statement ? last : NONE;
 }
 
 static bool is_type_call(const struct tree *tree, uint32_t n)
@@ -438,16 +438,12 @@ static void guard_unit(struct collect *c, uint32_t n)
 
 void collect_validation(struct collect *c)
 {
-	uint32_t last = NONE;
-
 	pf_json_array(&c->record, "guards");
 	for (uint32_t i = 0; i < c->site_count && !clock_late(c->tree->clock); i++) {
 		uint32_t n = c->sites[i].node;
 
-		/* Found once for each raise in the branch. */
-		if (n == last || guard_raise(c->tree, n) == NONE || child_field(c->tree, n, F_condition) == NONE)
+		if (guard_raise(c->tree, n) == NONE || child_field(c->tree, n, F_condition) == NONE)
 			continue;
-		last = n;
 		pf_json_object(&c->record, NULL);
 		put_guard(c, &c->record, n);
 		pf_json_end(&c->record);
@@ -555,7 +551,8 @@ static bool tries_import(const struct tree *tree, uint32_t handler)
 	if (body == NONE)
 		return false;
 	FOR_NAMED (tree, body, statement)
-		if (kind_of(tree, statement) == K_import_statement || kind_of(tree, statement) == K_import_from_statement)
+		if (kind_of(tree, statement) == K_import_statement ||
+		    kind_of(tree, statement) == K_import_from_statement)
 			return true;
 	return false;
 }

@@ -238,8 +238,7 @@ static uint32_t fallback_of(const struct tree *tree, uint32_t try, uint32_t impo
 			if (is_import(kind_of(tree, statement)) && binds_same(tree, import, statement))
 				return statement;
 		/* One import on either side belongs together whatever it binds. */
-		if (only_import(tree, child_field(tree, try, F_body)) == import &&
-		    only_import(tree, block) != NONE)
+		if (only_import(tree, child_field(tree, try, F_body)) == import && only_import(tree, block) != NONE)
 			return only_import(tree, block);
 	}
 	return NONE;
@@ -336,17 +335,15 @@ static void each_guarded(struct collect *c, try_visitor *visit)
 {
 	struct merge at = { 0 };
 	const struct site *site;
-	uint32_t last = NONE;
 
 	while ((site = next_site(c, &at))) {
 		uint32_t body;
 
-		/* A try with several imports is found once for each. */
-		if (site->capture != CAPTURE_try || site->node == last ||
-		    first_handler(c->tree, site->node) == NONE)
+		if (site->capture != CAPTURE_try || first_handler(c->tree, site->node) == NONE)
 			continue;
-		last = site->node;
 		body = child_field(c->tree, site->node, F_body);
+		if (body == NONE)
+			continue;
 		FOR_NAMED (c->tree, body, statement) {
 			uint32_t handler = NONE, fallback;
 

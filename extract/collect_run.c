@@ -93,6 +93,7 @@ static const char *source_of(const struct collect *c, uint32_t n)
 	return NULL;
 }
 
+/* Airflow's conf; its Variables count as that too, for they are set in the same places. */
 static bool is_airflow_conf(const struct collect *c, uint32_t n)
 {
 	uint32_t b;
@@ -298,7 +299,7 @@ static uint32_t context_parameter(const struct collect *c, uint32_t method)
 		if (second == NONE)
 			second = name;
 	}
-	return c->class->type == PF_HOOK || c->class->type == PF_TRIGGER ? (uint32_t)NONE : second;
+	return c->class->type == PF_HOOK || c->class->type == PF_TRIGGER ? NONE : second;
 }
 
 static void put_parameters(struct collect *c, pf_json *json, uint32_t method)
@@ -367,10 +368,17 @@ enum shape {
 };
 
 static const char *const shape_names[SHAPE_END] = {
-	[RETURNS_NONE] = "none",	   [RETURNS_NAME] = "name",	[RETURNS_ATTRIBUTE] = "attribute",
-	[RETURNS_CALL] = "call",	   [RETURNS_SUPER] = "super",	[RETURNS_XCOM] = "xcom",
-	[RETURNS_LITERAL] = "literal",	   [RETURNS_AWAIT] = "await",	[RETURNS_CONDITION] = "condition",
-	[RETURNS_EXPRESSION] = "expression", [YIELDS] = "yield",
+	[RETURNS_NONE] = "none",
+	[RETURNS_NAME] = "name",
+	[RETURNS_ATTRIBUTE] = "attribute",
+	[RETURNS_CALL] = "call",
+	[RETURNS_SUPER] = "super",
+	[RETURNS_XCOM] = "xcom",
+	[RETURNS_LITERAL] = "literal",
+	[RETURNS_AWAIT] = "await",
+	[RETURNS_CONDITION] = "condition",
+	[RETURNS_EXPRESSION] = "expression",
+	[YIELDS] = "yield",
 };
 
 static enum shape return_shape(const struct tree *tree, uint32_t n)
@@ -420,7 +428,8 @@ static void returns_canon(struct collect *c, uint32_t method)
 		if (is_main_return(c, i, method)) {
 			uint32_t n = c->sites[i].node;
 
-			shapes[c->sites[i].capture == CAPTURE_yield ? YIELDS : return_shape(c->tree, first_named(c->tree, n))] =
+			shapes[c->sites[i].capture == CAPTURE_yield ? YIELDS
+								    : return_shape(c->tree, first_named(c->tree, n))] =
 				true;
 		}
 	for (int i = 0; i < SHAPE_END; i++) {
@@ -445,14 +454,14 @@ static void parameters_canon(struct collect *c, uint32_t method)
 
 			if (!first)
 				canon_puts(c, ", ");
-			canon_puts(c, first				       ? "self"
-				      : kind_of(c->tree, inner) == K_list_splat_pattern ? "*args"
-				      : kind_of(c->tree, inner) == K_dictionary_splat_pattern ? "**kwargs"
-				      : kind == K_keyword_separator		       ? "*"
-				      : kind == K_positional_separator		       ? "/"
-				      : is_below(c->tree, context, parameter)	       ? "context"
+			canon_puts(c, first								 ? "self"
+				      : kind_of(c->tree, inner) == K_list_splat_pattern			 ? "*args"
+				      : kind_of(c->tree, inner) == K_dictionary_splat_pattern		 ? "**kwargs"
+				      : kind == K_keyword_separator					 ? "*"
+				      : kind == K_positional_separator					 ? "/"
+				      : is_below(c->tree, context, parameter)				 ? "context"
 				      : kind == K_default_parameter || kind == K_typed_default_parameter ? "optional"
-											    : "required");
+													 : "required");
 			first = false;
 		}
 	canon_puts(c, "):");

@@ -11,12 +11,18 @@
 #include "syntax.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 const TSLanguage *tree_sitter_python(void);
 
-enum { DEFAULT_MAX_SOURCE = 4 << 20, DEFAULT_TIMEOUT_MS = 5000 };
+/*
+ * OUTPUT_FACTOR times max_source is what one module may yield. Every component
+ * repeats the module's imports, so that many of both would yield their product;
+ * real modules yield 6 times their size, and 21 at the most.
+ */
+enum { DEFAULT_MAX_SOURCE = 4 << 20, DEFAULT_TIMEOUT_MS = 5000, OUTPUT_FACTOR = 32 };
 
 const struct pattern_row pattern_rows[PF_PATTERN_TYPE_END] = {
 	[PF_STRUCTURAL] = { "structural", embedded_structural_scm, collect_structural },
@@ -24,14 +30,17 @@ const struct pattern_row pattern_rows[PF_PATTERN_TYPE_END] = {
 	[PF_EXECUTION] = { "execution", embedded_execution_scm, collect_execution },
 	[PF_ERROR_HANDLING] = { "error_handling", embedded_error_handling_scm, collect_error_handling },
 	[PF_TEMPLATE_FIELDS] = { "template_fields", embedded_template_fields_scm, collect_template_fields },
-	[PF_PARAMETER_ORDERING] = { "parameter_ordering", embedded_parameter_ordering_scm,
-				    collect_parameter_ordering },
+	[PF_PARAMETER_ORDERING] = { "parameter_ordering", embedded_parameter_ordering_scm, collect_parameter_ordering },
 	[PF_MOCK_EXECUTION] = { "mock_execution", embedded_mock_execution_scm, collect_mock_execution },
 	[PF_LOGGING] = { "logging", embedded_logging_scm, collect_logging },
 	[PF_VALIDATION] = { "validation", embedded_validation_scm, collect_validation },
-	[PF_RUNTIME_PARAMETERS] = { "runtime_parameters", embedded_runtime_parameters_scm,
-				    collect_runtime_parameters },
+	[PF_RUNTIME_PARAMETERS] = { "runtime_parameters", embedded_runtime_parameters_scm, collect_runtime_parameters },
 	[PF_INITIALIZATION] = { "initialization", embedded_initialization_scm, collect_initialization },
+};
+
+/* A query's pattern that is one node and its capture, `(call) @call`: the flat tree answers it. */
+struct wanted {
+	uint8_t kind, type, capture;
 };
 
 struct pf_extractor {
@@ -40,8 +49,12 @@ struct pf_extractor {
 	TSParser *parser;
 	TSQuery *query; /* all rows' queries in one, so that the tree is walked once */
 	TSQueryCursor *cursor;
-	uint8_t *pattern_types;  /* of each of the query's patterns, its row */
-	uint8_t *capture_kinds;  /* of each of its captures, enum capture */
+	uint8_t *pattern_types; /* of each of the query's patterns, its row */
+	uint8_t *capture_kinds; /* of each of its captures, enum capture */
+	struct wanted *wanted;	/* sorted by kind */
+	uint32_t wanted_count, wanted_room;
+	uint32_t first_wanted[KIND_END + 1]; /* of each kind, its first in wanted */
+	bool needs_cursor;		     /* some pattern is more than one node */
 	struct language language;
 	struct categories categories;
 
@@ -115,10 +128,69 @@ static int number_captures(pf_extractor *extractor, pf_err *err)
 	return 0;
 }
 
+/* Reads TEXT, one pattern of a query, as `(NODE) @CAPTURE`; false where it is anything else. */
+static bool read_single(const char *text, char node[64], char capture[32])
+{
+	int end = 0;
+
+	return sscanf(text, " (%63[a-z_]) @%31[a-z_]%n", node, capture, &end) == 2 && end > 0 &&
+	       (text[end + strspn(text + end, " \n")] == '(' || text[end + strspn(text + end, " \n")] == '[' ||
+		text[end + strspn(text + end, " \n")] == ';' || text[end + strspn(text + end, " \n")] == '\0');
+}
+
+static int compare_wanted(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+
+	return x->kind != y->kind ? x->kind - y->kind : x->type - y->type;
+}
+
+/*
+ * Takes the patterns of one node from the query, which would look at every
+ * node of the tree again for them: a third of the cost of parsing.
+ */
+static int take_singles(pf_extractor *extractor, const char *text, pf_err *err)
+{
+	const struct language *language = &extractor->language;
+
+	for (uint32_t i = 0; i < ts_query_pattern_count(extractor->query); i++) {
+		char node[64], capture[32];
+		TSSymbol symbol;
+		uint8_t kind = K_OTHER;
+
+		if (read_single(text + ts_query_start_byte_for_pattern(extractor->query, i), node, capture)) {
+			symbol = ts_language_symbol_for_name(language->grammar, node, (uint32_t)strlen(node), true);
+			kind = symbol < language->symbol_count ? language->kinds[symbol] : (uint8_t)K_OTHER;
+		}
+		if (kind == K_OTHER || kind == K_TOKEN) {
+			extractor->needs_cursor = true;
+			continue;
+		}
+		if (!array_room(&extractor->wanted, &extractor->wanted_room, extractor->wanted_count,
+				sizeof *extractor->wanted))
+			return pf_fail(err, ENOMEM, "out of memory");
+		extractor->wanted[extractor->wanted_count++] = (struct wanted){
+			.kind = kind,
+			.type = extractor->pattern_types[i],
+			.capture = (uint8_t)capture_number(capture, (uint32_t)strlen(capture)),
+		};
+		ts_query_disable_pattern(extractor->query, i);
+	}
+	if (extractor->wanted_count)
+		qsort(extractor->wanted, extractor->wanted_count, sizeof *extractor->wanted, compare_wanted);
+	for (uint32_t kind = 0, i = 0; kind <= KIND_END; kind++) {
+		while (i < extractor->wanted_count && extractor->wanted[i].kind < kind)
+			i++;
+		extractor->first_wanted[kind] = i;
+	}
+	return 0;
+}
+
 static int compile_queries(pf_extractor *extractor, pf_err *err)
 {
 	pf_text joined = { 0 };
 	uint32_t offset = 0;
+	int rc;
 	TSQueryError problem = TSQueryErrorNone;
 
 	for (int type = 1; type < PF_PATTERN_TYPE_END; type++) {
@@ -129,21 +201,26 @@ static int compile_queries(pf_extractor *extractor, pf_err *err)
 		pf_text_free(&joined);
 		return pf_fail(err, ENOMEM, "out of memory");
 	}
-	extractor->query = ts_query_new(extractor->language.grammar, joined.bytes, (uint32_t)joined.len, &offset,
-					&problem);
-	pf_text_free(&joined);
+	extractor->query =
+		ts_query_new(extractor->language.grammar, joined.bytes, (uint32_t)joined.len, &offset, &problem);
 	if (!extractor->query) {
+		pf_text_free(&joined);
+
 		int type = row_at(&offset);
 
 		return pf_fail(err, EINVAL, "query %s.scm does not compile: %s at byte %u", pattern_rows[type].name,
-			       problem == TSQueryErrorNodeType  ? "no such node"
-			       : problem == TSQueryErrorField   ? "no such field"
-			       : problem == TSQueryErrorCapture ? "no such capture"
+			       problem == TSQueryErrorNodeType	  ? "no such node"
+			       : problem == TSQueryErrorField	  ? "no such field"
+			       : problem == TSQueryErrorCapture	  ? "no such capture"
 			       : problem == TSQueryErrorStructure ? "impossible structure"
 								  : "syntax error",
 			       offset);
 	}
-	return number_captures(extractor, err);
+	rc = number_captures(extractor, err);
+	if (rc == 0)
+		rc = take_singles(extractor, joined.bytes, err);
+	pf_text_free(&joined);
+	return rc;
 }
 
 static int start(pf_extractor *extractor, pf_err *err)
@@ -199,6 +276,7 @@ void pf_extractor_free(pf_extractor *extractor)
 	pf_text_free(&extractor->collect.record_text);
 	pf_text_free(&extractor->libraries_text);
 	free(extractor->collect.seen.slots);
+	free(extractor->wanted);
 	free(extractor->pattern_types);
 	free(extractor->capture_kinds);
 	free(extractor->copy);
@@ -279,10 +357,14 @@ static int out_of(const pf_extractor *extractor, const char *name, pf_err *err)
 	if (extractor->clock.late)
 		return pf_fail(err, ETIMEDOUT, "%s: error: took over %u ms, expected less", name,
 			       extractor->timeout_ms);
+	if (extractor->collect.written > extractor->max_source * OUTPUT_FACTOR)
+		return pf_fail(err, EFBIG, "%s: error: yields over %zu bytes, expected fewer components", name,
+			       extractor->max_source * OUTPUT_FACTOR);
 	return pf_fail(err, ENOMEM, "%s: error: out of memory", name);
 }
 
-static int parse(pf_extractor *extractor, const char *name, const char *source, size_t len, pf_err *err, TSTree **parsed)
+static int parse(pf_extractor *extractor, const char *name, const char *source, size_t len, pf_err *err,
+		 TSTree **parsed)
 {
 	struct tree *tree = &extractor->tree;
 
@@ -317,34 +399,60 @@ static int compare_sites(const void *a, const void *b)
 	return (int)x->capture - (int)y->capture;
 }
 
-static int find_sites(pf_extractor *extractor, TSTree *parsed)
+static bool add_site(pf_extractor *extractor, uint32_t n, uint8_t type, uint8_t capture)
+{
+	if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count, sizeof *extractor->sites))
+		return false;
+	extractor->sites[extractor->site_count++] = (struct site){
+		.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
+		.node = n,
+		.type = type,
+		.capture = capture,
+	};
+	return true;
+}
+
+static bool find_singles(pf_extractor *extractor)
+{
+	const struct tree *tree = &extractor->tree;
+
+	for (uint32_t n = 0; n < tree->count; n++) {
+		uint8_t kind = tree->nodes[n].kind;
+
+		for (uint32_t i = extractor->first_wanted[kind]; i < extractor->first_wanted[kind + 1]; i++)
+			if (!add_site(extractor, n, extractor->wanted[i].type, extractor->wanted[i].capture))
+				return false;
+	}
+	return !clock_read(&extractor->clock);
+}
+
+static bool find_matches(pf_extractor *extractor, TSTree *parsed)
 {
 	TSQueryMatch match;
 
-	extractor->site_count = 0;
 	ts_query_cursor_exec(extractor->cursor, extractor->query, ts_tree_root_node(parsed));
 	while (ts_query_cursor_next_match(extractor->cursor, &match)) {
 		if (clock_late(&extractor->clock))
-			return -1;
+			return false;
 		for (uint16_t i = 0; i < match.capture_count; i++) {
 			uint32_t n = tree_find(&extractor->tree, &extractor->language, match.captures[i].node);
 
-			if (n == NONE)
-				continue;
-			if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count,
-					sizeof *extractor->sites))
-				return -1;
-			extractor->sites[extractor->site_count++] = (struct site){
-				.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
-				.node = n,
-				.type = extractor->pattern_types[match.pattern_index],
-				.capture = extractor->capture_kinds[match.captures[i].index],
-			};
+			if (n != NONE && !add_site(extractor, n, extractor->pattern_types[match.pattern_index],
+						   extractor->capture_kinds[match.captures[i].index]))
+				return false;
 		}
 	}
+	return true;
+}
+
+static bool find_sites(pf_extractor *extractor, TSTree *parsed)
+{
+	extractor->site_count = 0;
+	if (!find_singles(extractor) || (extractor->needs_cursor && !find_matches(extractor, parsed)))
+		return false;
 	if (extractor->site_count)
 		qsort(extractor->sites, extractor->site_count, sizeof *extractor->sites, compare_sites);
-	return 0;
+	return true;
 }
 
 static uint32_t first_site(const pf_extractor *extractor, uint32_t owner, uint8_t type)
@@ -482,6 +590,7 @@ static bool collect_types(pf_extractor *extractor, uint32_t number)
 			return false;
 	}
 	pf_json_end(&c->record);
+	c->written += c->record_text.len;
 	c->component->record = c->record_text.failed ? NULL : strdup(c->record_text.bytes);
 	if (c->component->pattern_count)
 		qsort(c->component->patterns, c->component->pattern_count, sizeof(pf_pattern), compare_patterns);
@@ -517,7 +626,7 @@ static bool extract_component(pf_extractor *extractor, uint32_t number, struct c
 	category_class(&extractor->categories, class->name, &match);
 	*component = (pf_component){
 		.name = strndup(class->name.at, class->name.len),
-		.type = (enum pf_component_type)class->type,
+		.type = (enum pf_component_type) class->type,
 		.category = strdup(match.best ? match.best->category : "general"),
 		.subcategory = match.best && *match.best->subcategory ? strdup(match.best->subcategory) : NULL,
 		.complexity_score = class_complexity(tree, class->node),
@@ -558,7 +667,8 @@ static bool extract_components(pf_extractor *extractor, const char *path, pf_mod
 				return false;
 			continue;
 		}
-		if (!extract_component(extractor, i, match, &module->components[module->component_count++]))
+		if (!extract_component(extractor, i, match, &module->components[module->component_count++]) ||
+		    extractor->collect.written > extractor->max_source * OUTPUT_FACTOR)
 			return false;
 	}
 	return true;
@@ -587,7 +697,7 @@ static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parse
 			       "%s: error: no component class, expected a class that is or extends an Operator, "
 			       "Sensor, Hook, Trigger or Notifier",
 			       name);
-	if (find_sites(extractor, parsed) < 0 || !extract_components(extractor, path, module))
+	if (!find_sites(extractor, parsed) || !extract_components(extractor, path, module))
 		return out_of(extractor, name, err);
 	return 0;
 }
@@ -604,6 +714,7 @@ int pf_extract(pf_extractor *extractor, const char *path, const char *source, si
 	if (rc < 0)
 		return rc;
 	clock_start(&extractor->clock, extractor->timeout_ms);
+	extractor->collect.written = 0;
 	if (len >= 3 && memcmp(source, "\xef\xbb\xbf", 3) == 0) {
 		source += 3;
 		len -= 3;

@@ -5,7 +5,9 @@
  *
  * A component is one Airflow class. It comes out at two levels:
  *  - the record, everything the component shows, exact and complete: one JSON
- *    document, an object for each pattern type;
+ *    document, component_name and then an object for each pattern type, in the
+ *    order of enum pf_pattern_type. All keys are always there: what a component
+ *    does not show is an empty list, false or null;
  *  - the patterns, idioms that recur in other components, each identified by
  *    the signature of its canonical form and counted once a component.
  */
@@ -116,7 +118,7 @@ void pf_extractor_free(pf_extractor *extractor); /* NULL is fine */
  * compiler form, `NAME:LINE:COLUMN: error: what, expected what` (from 1;
  * columns count characters, and LINE:COLUMN are left out where they make no
  * sense): EINVAL no component class, a syntax error, NUL bytes; EILSEQ not
- * UTF-8; EFBIG over max_source; ETIMEDOUT; ENOMEM.
+ * UTF-8; EFBIG over max_source, or yielding over 32 times that; ETIMEDOUT; ENOMEM.
  */
 int pf_extract(pf_extractor *extractor, const char *path, const char *source, size_t len, pf_module **module,
 	       pf_err *err);

@@ -10,8 +10,8 @@ static const struct {
 	int type;
 } suffixes[] = {
 	{ "SensorOperator", PF_SENSOR }, /* BaseSensorOperator */
-	{ "Operator", PF_OPERATOR }, { "Sensor", PF_SENSOR },	  { "Hook", PF_HOOK },
-	{ "Trigger", PF_TRIGGER },   { "Notifier", PF_NOTIFIER },
+	{ "Operator", PF_OPERATOR },	 { "Sensor", PF_SENSOR },     { "Hook", PF_HOOK },
+	{ "Trigger", PF_TRIGGER },	 { "Notifier", PF_NOTIFIER },
 };
 
 enum rank { RANK_NESTED, RANK_ALTERNATIVE, RANK_CONDITIONAL, RANK_PLAIN };
@@ -48,8 +48,8 @@ bool handles_import_error(const struct tree *tree, uint32_t except_clause)
 	if (value == NONE || kind_of(tree, value) == K_block)
 		return true;
 	text = text_of(tree, value);
-	return slice_has(text, "ImportError") || slice_has(text, "ModuleNotFoundError") || slice_is(text, "Exception") ||
-	       slice_has(text, "AirflowOptionalProviderFeatureException");
+	return slice_has(text, "ImportError") || slice_has(text, "ModuleNotFoundError") ||
+	       slice_is(text, "Exception") || slice_has(text, "AirflowOptionalProviderFeatureException");
 }
 
 static int place_rank(const struct tree *tree, uint32_t n)
@@ -121,7 +121,7 @@ static uint32_t class_at(const struct classes *classes, uint32_t node)
 		else
 			high = middle;
 	}
-	return low < classes->count && classes->list[low].node == node ? low : (uint32_t)NONE;
+	return low < classes->count && classes->list[low].node == node ? low : NONE;
 }
 
 /* The class of this module that the base expression N names, NONE where it comes from elsewhere. */
@@ -219,13 +219,13 @@ static bool owners(struct classes *classes, const struct scopes *scopes)
 				sizeof *classes->by_scope))
 			return false;
 	for (uint32_t s = 0; s < scopes->count; s++)
-		classes->by_scope[s] = s ? (uint32_t)NONE - 1 : (uint32_t)NONE;
+		classes->by_scope[s] = s ? NONE - 1 : NONE;
 	for (uint32_t i = 0; i < classes->count; i++)
 		if (classes->list[i].type && !classes->list[i].skipped && classes->list[i].scope != NONE)
 			classes->by_scope[classes->list[i].scope] = i;
 	/* Scopes stand after those around them. */
 	for (uint32_t s = 1; s < scopes->count; s++)
-		if (classes->by_scope[s] == (uint32_t)NONE - 1)
+		if (classes->by_scope[s] == NONE - 1)
 			classes->by_scope[s] = classes->by_scope[scopes->scopes[s].parent];
 	return true;
 }

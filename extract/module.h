@@ -17,15 +17,15 @@
 #include "scope.h"
 
 struct class_info {
-	uint32_t node;   /* class_definition */
-	uint32_t outer;  /* with its decorators: decorated_definition, or node itself */
-	uint32_t scope;  /* of its body; NONE where that is empty */
+	uint32_t node;	/* class_definition */
+	uint32_t outer; /* with its decorators: decorated_definition, or node itself */
+	uint32_t scope; /* of its body; NONE where that is empty */
 	slice name;
-	uint32_t bases;          /* the argument_list, NONE where there is none */
+	uint32_t bases;		 /* the argument_list, NONE where there is none */
 	uint32_t component_base; /* the expression, less any subscript; NONE where its own name decides */
-	int type;                /* enum pf_component_type; 0: no component */
-	int rank;                /* of its place, higher is better */
-	const char *skipped;     /* why it is none though it looks like one */
+	int type;		 /* enum pf_component_type; 0: no component */
+	int rank;		 /* of its place, higher is better */
+	const char *skipped;	 /* why it is none though it looks like one */
 	bool resolved;
 };
 

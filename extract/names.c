@@ -10,8 +10,7 @@ static const char *const component_types[PF_COMPONENT_TYPE_END] = {
 
 /* Names of the root directory. */
 static const char *const reserved[] = {
-	"README.md", "stats.json", "history.jsonl", "outcome",	 "incoming",
-	"components", "query",	    "errors",	     "libraries",
+	"README.md", "stats.json", "history.jsonl", "outcome", "incoming", "components", "query", "errors", "libraries",
 };
 
 const char *pf_component_type_name(int type)

@@ -107,7 +107,7 @@ static bool has_decorator(const struct tree *tree, uint32_t definition, const ch
 	if (kind_of(tree, outer) != K_decorated_definition)
 		return false;
 	FOR_CHILDREN (tree, outer, c) {
-		uint32_t expression = tree->nodes[c].kind == K_decorator ? first_named(tree, c) : (uint32_t)NONE;
+		uint32_t expression = tree->nodes[c].kind == K_decorator ? first_named(tree, c) : NONE;
 
 		if (expression != NONE && slice_is(text_of(tree, expression), name))
 			return true;
@@ -154,8 +154,7 @@ static void enter_scopes(struct pass *pass, uint32_t n, uint32_t current)
 	default:
 		/* Defaults and annotations of parameters belong to the scope around the function. */
 		if ((node->field == F_value || node->field == F_type) &&
-		    (above == K_default_parameter || above == K_typed_default_parameter ||
-		     above == K_typed_parameter))
+		    (above == K_default_parameter || above == K_typed_default_parameter || above == K_typed_parameter))
 			enter(pass, pass->scopes->scopes[current].parent, n);
 		break;
 	}
@@ -400,8 +399,8 @@ bool scopes_build(struct scopes *scopes, struct tree *tree)
 		enter_scopes(&pass, n, tree->nodes[n].scope);
 		if (scopes->failed)
 			break;
-		if (pass.open[pass.depth - 1].end == tree->nodes[n].next &&
-		    tree->nodes[n].kind != K_parameters && tree->nodes[n].kind != K_block)
+		if (pass.open[pass.depth - 1].end == tree->nodes[n].next && tree->nodes[n].kind != K_parameters &&
+		    tree->nodes[n].kind != K_block)
 			tree->nodes[n].scope = pass.open[pass.depth - 1].scope;
 		if (tree->nodes[n].kind == K_identifier)
 			bind_identifier(&pass, n, tree->nodes[n].scope);
@@ -494,5 +493,5 @@ uint32_t scope_function(const struct scopes *scopes, uint32_t n)
 
 	while (scope != NONE && scopes->scopes[scope].kind == SCOPE_EXPRESSION)
 		scope = scopes->scopes[scope].parent;
-	return scope != NONE && scopes->scopes[scope].kind == SCOPE_FUNCTION ? scope : (uint32_t)NONE;
+	return scope != NONE && scopes->scopes[scope].kind == SCOPE_FUNCTION ? scope : NONE;
 }

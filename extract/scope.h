@@ -22,22 +22,22 @@ enum binding_flag {
 	BIND_FUNCTION = 1 << 2,
 	BIND_PARAMETER = 1 << 3,
 	BIND_VALUE = 1 << 4,
-	BIND_SELF = 1 << 5,     /* a method's first parameter */
-	BIND_CLS = 1 << 6,      /* and that is the class, not an instance */
-	BIND_GLOBAL = 1 << 7,   /* names the module's binding */
+	BIND_SELF = 1 << 5,	/* a method's first parameter */
+	BIND_CLS = 1 << 6,	/* and that is the class, not an instance */
+	BIND_GLOBAL = 1 << 7,	/* names the module's binding */
 	BIND_NONLOCAL = 1 << 8, /* names that of a function outside */
-	BIND_NONE = 1 << 9,     /* assigned None somewhere */
-	BIND_FLAG = 1 << 10,    /* assigned True or False somewhere in a try statement */
+	BIND_NONE = 1 << 9,	/* assigned None somewhere */
+	BIND_FLAG = 1 << 10,	/* assigned True or False somewhere in a try statement */
 };
 
 struct binding {
 	slice name;
 	uint32_t scope;
 	uint32_t flags;
-	uint32_t node;   /* where it was bound first */
+	uint32_t node;	 /* where it was bound first */
 	uint32_t import; /* the dotted_name or aliased_import, NONE otherwise */
-	uint32_t next;   /* in its hash bucket */
-	uint32_t stamp;  /* canonical numbering: valid while it equals the canon's */
+	uint32_t next;	 /* in its hash bucket */
+	uint32_t stamp;	 /* canonical numbering: valid while it equals the canon's */
 	uint32_t number;
 	uint32_t used; /* the last component found to use it, from 1 */
 };
@@ -47,7 +47,7 @@ enum scope_kind { SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_EXPRESSION };
 struct scope {
 	enum scope_kind kind;
 	uint32_t parent;
-	uint32_t node;       /* the definition, lambda, comprehension, module */
+	uint32_t node;	     /* the definition, lambda, comprehension, module */
 	uint32_t base_scope; /* of a class: the scope of a base class of the same module, NONE otherwise */
 };
 

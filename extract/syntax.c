@@ -103,8 +103,8 @@ static const char *missing_name(const struct tree *tree, const struct language *
 {
 	(void)language;
 	switch (kind_of(tree, n)) {
-#define KIND(token, spelling) \
-	case token:           \
+#define KIND(token, spelling)                                                                                          \
+	case token:                                                                                                    \
 		return "'" spelling "'";
 		TOKEN_KINDS(KIND)
 #undef KIND
@@ -122,8 +122,8 @@ static const char *missing_name(const struct tree *tree, const struct language *
 /* A statement that begins with such a word wants a colon. */
 static bool wants_colon(const struct tree *tree, uint32_t at)
 {
-	static const char *const words[] = { "class",  "def",  "if",   "elif",	"else", "for",	"while",
-					     "with", "try", "except", "finally", "async" };
+	static const char *const words[] = { "class", "def",  "if",  "elif",   "else",	  "for",
+					     "while", "with", "try", "except", "finally", "async" };
 	uint32_t start = tree->lines[tree_line(tree, at) - 1];
 
 	while (start < at && (tree->source[start] == ' ' || tree->source[start] == '\t'))
@@ -166,8 +166,8 @@ static int report_error(const struct tree *tree, const char *name, uint32_t erro
 		snprintf(expected, sizeof expected, "'%c' to close the bracket", closing(tree, bracket));
 		return pf_fail(err, EINVAL, "%s:%u:%u: error: '%c' is never closed, expected %s", name,
 			       tree_line(tree, tree->nodes[bracket].start),
-			       tree_column(tree, tree->nodes[bracket].start),
-			       tree->source[tree->nodes[bracket].start], expected);
+			       tree_column(tree, tree->nodes[bracket].start), tree->source[tree->nodes[bracket].start],
+			       expected);
 	}
 	last = line_end(tree, at);
 	if (wants_colon(tree, at) && last > 0 && tree->source[last - 1] != ':' && at_line_end(tree, last))

@@ -13,7 +13,7 @@ static const struct {
 	NODE_KINDS(KIND)
 #undef KIND
 #define KIND(name, spelling) { spelling, name, false },
-	TOKEN_KINDS(KIND)
+		TOKEN_KINDS(KIND)
 #undef KIND
 };
 

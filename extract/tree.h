@@ -199,9 +199,9 @@ enum kind {
 	NODE_KINDS(KIND)
 #undef KIND
 #define KIND(name, spelling) name,
-	TOKEN_KINDS(KIND)
+		TOKEN_KINDS(KIND)
 #undef KIND
-	KIND_END, /* must fit 8 bits */
+			KIND_END, /* must fit 8 bits */
 };
 
 enum field {
@@ -211,13 +211,13 @@ enum field {
 #undef FIELD
 };
 
-enum { NONE = UINT32_MAX };
+#define NONE UINT32_MAX
 
 struct node {
 	uint32_t start, end; /* bytes of the source */
 	uint32_t parent;     /* NONE at the root */
-	uint32_t next;       /* the first node after this one and all below it */
-	uint32_t scope;      /* the scope that a name here is looked up in (scope.h) */
+	uint32_t next;	     /* the first node after this one and all below it */
+	uint32_t scope;	     /* the scope that a name here is looked up in (scope.h) */
 	uint8_t kind, field;
 	bool named;
 	bool missing; /* or an error, where the tree has any */
@@ -255,7 +255,7 @@ struct tree {
 	uint32_t line_count, line_room;
 	uint32_t first_error; /* the first ERROR or MISSING node, NONE where all is well */
 	struct clock *clock;  /* borrowed */
-	bool failed;          /* out of memory */
+	bool failed;	      /* out of memory */
 };
 
 bool language_start(struct language *language, const TSLanguage *grammar);
@@ -289,7 +289,7 @@ static inline enum kind kind_of(const struct tree *tree, uint32_t n)
 
 static inline uint32_t parent_of(const struct tree *tree, uint32_t n)
 {
-	return n == NONE ? (uint32_t)NONE : tree->nodes[n].parent;
+	return n == NONE ? NONE : tree->nodes[n].parent;
 }
 
 static inline enum kind parent_kind(const struct tree *tree, uint32_t n)

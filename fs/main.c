@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +34,8 @@ static int check_device(pf_err *err)
 	}
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
 		return pf_fail(err, errno, "/dev/fuse is not there: load the kernel's module (modprobe fuse), or give the container the device");
+	if (errno == EACCES || errno == EPERM)
+		return pf_fail(err, errno, "you may not open /dev/fuse: run as root, or have it opened to you (chmod 666 /dev/fuse)");
 	return pf_fail(err, errno, "cannot open /dev/fuse: %s", strerror(errno));
 }
 
@@ -55,11 +58,13 @@ static int check_empty(const char *path, pf_err *err)
 static int check_mountpoint(const char *path, pf_err *err)
 {
 	struct stat here, above;
+	struct statvfs space;
 	char parent[PATH_MAX];
 
+	/* The kernel may know a dead mount's attributes for a day; its free space it always asks for. */
+	if (statvfs(path, &space) < 0 && errno == ENOTCONN)
+		return pf_fail(err, ENOTCONN, "a dead mount is on %s: fusermount3 -u %s, then try again", path, path);
 	if (stat(path, &here) < 0) {
-		if (errno == ENOTCONN)
-			return pf_fail(err, ENOTCONN, "a dead mount is on %s: fusermount3 -u %s, then try again", path, path);
 		if (errno == ENOENT)
 			return pf_fail(err, ENOENT, "the mount point %s does not exist: mkdir -p %s", path, path);
 		return pf_fail(err, errno, "cannot use the mount point %s: %s", path, strerror(errno));

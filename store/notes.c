@@ -129,6 +129,7 @@ int note_put(pf_txn *txn, int64_t parent, const char *subject, enum pf_note_kind
 	query_int(&q, kind);
 	query_text(&q, name);
 	query_int(&q, txn_tick(txn));
+	query_int(&q, (int64_t)len);
 	query_text_len(&q, text, len);
 	rc = query_run(&q, err);
 	return rc < 0 || listed ? rc : directory_changed(txn, parent, 1, false, err);

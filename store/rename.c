@@ -69,6 +69,8 @@ static int check_target(const struct move *m, pf_err *err)
 		return 0;
 	if (!m->replace && m->to.listed)
 		return pf_fail(err, EEXIST, "file exists");
+	if (m->to.file.id == m->from.file.id)
+		return 0;
 	if (from_directory && !to_directory)
 		return pf_fail(err, ENOTDIR, "not a directory");
 	if (!from_directory && to_directory)

@@ -1,11 +1,11 @@
 /*
  * The tables, and how they came to be: a row of migrations[] a version.
  *
- * What keeps itself right here, by generated columns and triggers, so that a
- * row changed by hand in the sqlite3 shell is right as well: a pattern's and a
- * component's document and its size, confidence, the totals of a directory, the
- * counts of a component whose pattern was archived. What never changes is
- * guarded: a pattern's place and file name, and history.
+ * Rows that the store writes come complete: sizes, totals, times. What is
+ * changed by hand, in the sqlite3 shell, is completed by triggers, which know
+ * it by this: the store always moves mtime. So a hand-made UPDATE keeps every
+ * size and total right, and the store does not pay for it. What never changes
+ * is guarded: a pattern's place and file name, and history.
  */
 #include <math.h>
 #include <time.h>
@@ -15,14 +15,17 @@
 enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 
 /*
- * An SQL expression for the JSON string of X. Not json_quote(), which a schema
- * may not use under PRAGMA trusted_schema=OFF; what it is used on holds no
- * control characters.
+ * An SQL expression for the JSON string of X, without its quotes. Not
+ * json_quote(), which a schema may not use under PRAGMA trusted_schema=OFF;
+ * what it is used on holds no control characters.
  */
-#define QUOTE(x) "'\"' || replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"') || '\"'"
-#define QUOTE_OR_NULL(x) "coalesce(" QUOTE(x) ", 'null')"
-/* A line of a document. */
-#define LINE(key, value) "'  \"" key "\": ' || " value " || ',' || char(10) || "
+#define ESCAPED(x) "replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"')"
+#define STRING_OR_NULL(x) "coalesce('\"' || " ESCAPED(x) " || '\"', 'null')"
+/* Lines of a document; printf() makes it in one pass, where each `||` would copy what there is so far. */
+#define TEXT_LINE(key) "  \"" key "\": \"%s\",\n"
+#define RAW_LINE(key)  "  \"" key "\": %s,\n"
+#define INT_LINE(key)  "  \"" key "\": %d,\n"
+#define REAL_LINE(key) "  \"" key "\": %!.15g,\n" /* 1.0, 0.933: as SQLite writes a number */
 #define LIVE(row)	 "(" row ".archived = 0 AND " row ".component_count > 0)"
 
 static const char *const version_1[] = {
@@ -45,8 +48,7 @@ static const char *const version_1[] = {
 	"  component_name TEXT NOT NULL,"
 	"  pattern_type TEXT NOT NULL,"
 	"  pattern_name TEXT NOT NULL,"
-	"  pattern_data TEXT AS ('{' || char(10) || payload || ',' || char(10) || '    \"examples\": ' || examples"
-	"    || char(10) || '  }') VIRTUAL,"
+	"  pattern_data TEXT NOT NULL," /* JSON, as it stands in the document: its last member is "examples", on a line */
 	"  category TEXT NOT NULL,"
 	"  subcategory TEXT,"
 	"  component_type TEXT NOT NULL,"
@@ -62,28 +64,8 @@ static const char *const version_1[] = {
 	"  scope INTEGER NOT NULL,"
 	"  file_name TEXT NOT NULL,"
 	"  archived INTEGER NOT NULL DEFAULT 0 CHECK (archived IN (0, 1)),"
-	"  mtime INTEGER NOT NULL,"
-	"  size INTEGER AS (length(CAST(document AS BLOB))) STORED,"
-	"  examples TEXT NOT NULL DEFAULT '[]',"
-	"  payload TEXT NOT NULL,"
-	"  path TEXT AS (category || '/' || component_type || '/' || pattern_type || '/' || file_name) VIRTUAL,"
-	"  document TEXT AS ('{' || char(10) || "
-	LINE("id", "id")
-	LINE("component_name", QUOTE("component_name"))
-	LINE("pattern_type", QUOTE("pattern_type"))
-	LINE("pattern_name", QUOTE("pattern_name"))
-	LINE("category", QUOTE("category"))
-	LINE("subcategory", QUOTE_OR_NULL("subcategory"))
-	LINE("component_type", QUOTE("component_type"))
-	LINE("complexity_range", QUOTE("complexity_range"))
-	LINE("success_count", "success_count")
-	LINE("failure_count", "failure_count")
-	LINE("confidence_score", "round(confidence_score, 3)")
-	LINE("confidence_lower_bound", "round(confidence_lower_bound, 3)")
-	LINE("component_count", "component_count")
-	LINE("pattern_signature", QUOTE("pattern_signature"))
-	LINE("libraries_involved", "libraries_involved")
-	"  '  \"pattern_data\": ' || pattern_data || char(10) || '}' || char(10)) VIRTUAL,"
+	"  mtime INTEGER NOT NULL DEFAULT 0,"
+	"  size INTEGER NOT NULL DEFAULT 0," /* of the document, which document_render() makes of this row */
 	"  UNIQUE (category, component_type, pattern_type, pattern_signature),"
 	"  UNIQUE (scope, file_name)"
 	") STRICT;",
@@ -121,23 +103,16 @@ static const char *const version_1[] = {
 	"  document_size INTEGER AS (length(CAST(head AS BLOB)) + length(CAST(tail AS BLOB))"
 	"    + CASE pattern_count WHEN 0 THEN 2 ELSE 4 + 8 * pattern_count + path_bytes END) STORED,"
 	"  generation_metadata TEXT NOT NULL,"
-	"  head TEXT AS ('{' || char(10) || "
-	LINE("name", QUOTE("component_name"))
-	LINE("category", QUOTE("category"))
-	LINE("subcategory", QUOTE_OR_NULL("subcategory"))
-	LINE("component_type", QUOTE("component_type"))
-	LINE("complexity_score", "complexity_score")
-	LINE("complexity_range", QUOTE("complexity_range"))
-	LINE("libraries_involved", "libraries_involved")
-	LINE("success_score", "coalesce(round(success_score, 3), 'null')")
-	LINE("success_count", "success_count")
-	LINE("failure_count", "failure_count")
-	LINE("confidence_score", "round(confidence_score, 3)")
-	LINE("revision", "revision")
-	LINE("source_file", QUOTE("source_file"))
-	LINE("lines", "'[' || first_line || ', ' || last_line || ']'")
-	LINE("pattern_count", "pattern_count")
-	"  '  \"patterns\": ') VIRTUAL,"
+	"  head TEXT AS (printf('{\n"
+	TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory") TEXT_LINE("component_type")
+	INT_LINE("complexity_score") TEXT_LINE("complexity_range") RAW_LINE("libraries_involved")
+	RAW_LINE("success_score") INT_LINE("success_count") INT_LINE("failure_count") REAL_LINE("confidence_score")
+	INT_LINE("revision") TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE("pattern_count")
+	"  \"patterns\": ',"
+	"    " ESCAPED("component_name") ", category, " STRING_OR_NULL("subcategory") ", component_type,"
+	"    complexity_score, complexity_range, libraries_involved, coalesce(round(success_score, 3), 'null'),"
+	"    success_count, failure_count, round(confidence_score, 3), revision, " ESCAPED("source_file") ","
+	"    first_line, last_line, pattern_count)) VIRTUAL,"
 	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
 	"    || char(10)) VIRTUAL"
 	") STRICT;",
@@ -160,9 +135,10 @@ static const char *const version_1[] = {
 	"  PRIMARY KEY (source_id, component_id)"
 	") WITHOUT ROWID, STRICT;",
 
+	/* No foreign keys here nor in history, for there are many: neither patterns nor components are ever deleted. */
 	"CREATE TABLE sightings ("
-	"  component_id INTEGER NOT NULL REFERENCES components (id),"
-	"  pattern_id INTEGER NOT NULL REFERENCES code_patterns (id),"
+	"  component_id INTEGER NOT NULL,"
+	"  pattern_id INTEGER NOT NULL,"
 	"  first_line INTEGER NOT NULL,"
 	"  last_line INTEGER NOT NULL,"
 	"  PRIMARY KEY (component_id, pattern_id)"
@@ -178,7 +154,7 @@ static const char *const version_1[] = {
 	"  CHECK (pattern_a < pattern_b)"
 	") WITHOUT ROWID, STRICT;",
 
-	/* Narrow, for there are many; no foreign keys, for neither patterns nor components are ever deleted. */
+	/* Narrow, for there are many. */
 	"CREATE TABLE history ("
 	"  id INTEGER PRIMARY KEY,"
 	"  at INTEGER NOT NULL,"
@@ -195,7 +171,8 @@ static const char *const version_1[] = {
 	"  (4, 'withdrawn'), (5, 'success'), (6, 'failure'), (7, 'archived'), (8, 'restored');",
 	"CREATE VIEW pattern_history (id, at, event, pattern_id, pattern, component_id, component_name, note,"
 	"  success_count, failure_count) AS"
-	"  SELECT h.id, h.at, e.name, h.pattern_id, p.path, h.component_id, c.component_name, h.note, h.success_count,"
+	"  SELECT h.id, h.at, e.name, h.pattern_id, p.category || '/' || p.component_type || '/'"
+	"    || p.pattern_type || '/' || p.file_name, h.component_id, c.component_name, h.note, h.success_count,"
 	"    h.failure_count"
 	"  FROM history h JOIN history_events e ON e.id = h.event LEFT JOIN code_patterns p ON p.id = h.pattern_id"
 	"    LEFT JOIN components c ON c.id = h.component_id;",
@@ -218,43 +195,49 @@ static const char *const version_1[] = {
 	"  mtime INTEGER NOT NULL"
 	") WITHOUT ROWID, STRICT;",
 
-#define PPB(row)    "CAST(round(" row ".confidence_score * 1e9) AS INTEGER)"
-#define HIGH(row)   "(" row ".confidence_score >= 0.9)"
-#define MEDIUM(row) "(" row ".confidence_score >= 0.7 AND " row ".confidence_score < 0.9)"
-#define LOW(row)    "(" row ".confidence_score < 0.7)"
-	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN " LIVE("new")
+/* How many bytes a number of three decimals takes, as ratio_print() has it. */
+#define RATIO_LENGTH(x)                                                                                              \
+	"CASE WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 10 THEN 5 WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 100"    \
+	" THEN 4 ELSE 3 END"
+#define BYTES(x) "length(CAST(" x " AS BLOB))"
+	/* Every key and all that stands around the values is 408 bytes. */
+	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 408 + length(id) + " BYTES(ESCAPED("component_name"))
+	" + length(pattern_type) + length(pattern_name) + length(category) + " BYTES(STRING_OR_NULL("subcategory"))
+	" + length(component_type) + length(complexity_range) + length(success_count) + length(failure_count) + "
+	RATIO_LENGTH("confidence_score") " + " RATIO_LENGTH("confidence_lower_bound") " + length(component_count)"
+	" + length(pattern_signature) + " BYTES("libraries_involved") " + " BYTES("pattern_data") " FROM code_patterns;"
+	,
+	"CREATE VIEW directory_sums (scope, patterns, success, failure, high, medium, low, confidence_ppb) AS"
+	"  SELECT scope, count(*), sum(success_count), sum(failure_count), sum(confidence_score >= 0.9),"
+	"    sum(confidence_score >= 0.7 AND confidence_score < 0.9), sum(confidence_score < 0.7),"
+	"    sum(CAST(confidence_score * 1e9 + 0.5 AS INTEGER))"
+	"  FROM code_patterns WHERE archived = 0 AND component_count > 0 GROUP BY scope;",
+	/* Made by hand: the sums of its directory are taken anew. */
+#define SUM_AGAIN                                                                                                    \
+	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"     \
+	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"         \
+	"    coalesce(sum(patterns), 0), coalesce(sum(success), 0), coalesce(sum(failure), 0),"                      \
+	"    coalesce(sum(high), 0), coalesce(sum(medium), 0), coalesce(sum(low), 0),"                               \
+	"    coalesce(sum(confidence_ppb), 0) FROM directory_sums s WHERE s.scope = new.scope),"                     \
+	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0"
 	" BEGIN"
-	"  INSERT INTO directories (scope, patterns, success, failure, high, medium, low, confidence_ppb, mtime)"
-	"  VALUES (new.scope, 1, new.success_count, new.failure_count, " HIGH("new") ", " MEDIUM("new") ", " LOW("new")
-	", " PPB("new") ", new.mtime)"
-	"  ON CONFLICT (scope) DO UPDATE SET patterns = patterns + 1, success = success + excluded.success,"
-	"    failure = failure + excluded.failure, high = high + excluded.high, medium = medium + excluded.medium,"
-	"    low = low + excluded.low, confidence_ppb = confidence_ppb + excluded.confidence_ppb,"
-	"    mtime = max(mtime + 1, excluded.mtime);"
+	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"
+	"    mtime = mtime + 1 WHERE id = new.id;"
+	SUM_AGAIN
 	" END;",
-	/* A directory has a row as soon as a pattern of it was live; the insert is for those that never were. */
-	"CREATE TRIGGER code_patterns_live AFTER UPDATE OF archived, component_count ON code_patterns"
-	"  WHEN " LIVE("new") " AND NOT " LIVE("old")
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime"
 	" BEGIN"
-	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"
-	" END;",
-#define MOVES(column, value)                                                                                         \
-	column " = " column " + " LIVE("new") " * " value("new") " - " LIVE("old") " * " value("old")
-#define ONE(row)     "1"
-#define SUCCESS(row) row ".success_count"
-#define FAILURE(row) row ".failure_count"
-	"CREATE TRIGGER code_patterns_changed AFTER UPDATE OF success_count, failure_count, component_count, archived,"
-	"  mtime ON code_patterns WHEN " LIVE("new") " OR " LIVE("old")
-	" BEGIN"
-	"  UPDATE directories SET " MOVES("patterns", ONE) ", " MOVES("success", SUCCESS) ", " MOVES("failure", FAILURE)
-	", " MOVES("high", HIGH) ", " MOVES("medium", MEDIUM) ", " MOVES("low", LOW) ", " MOVES("confidence_ppb", PPB)
-	", mtime = max(mtime + 1, new.mtime) WHERE scope = new.scope;"
+	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"
+	"    mtime = mtime + 1 WHERE id = new.id;"
+	SUM_AGAIN
 	" END;",
 	"CREATE TRIGGER code_patterns_archived AFTER UPDATE OF archived ON code_patterns"
 	"  WHEN new.archived <> old.archived"
 	" BEGIN"
 	"  UPDATE components SET pattern_count = pattern_count + old.archived - new.archived,"
-	"    path_bytes = path_bytes + (old.archived - new.archived) * length(new.path),"
+	"    path_bytes = path_bytes + (old.archived - new.archived) * (length(new.category) + 1"
+	"    + length(new.component_type) + 1 + length(new.pattern_type) + 1 + length(new.file_name)),"
 	"    mtime = max(mtime + 1, new.mtime)"
 	"  WHERE id IN (SELECT component_id FROM sightings WHERE pattern_id = new.id);"
 	" END;",
@@ -326,7 +309,7 @@ static const char *const version_1[] = {
 	"  name TEXT NOT NULL,"
 	"  listed INTEGER NOT NULL DEFAULT 1,"
 	"  mtime INTEGER NOT NULL,"
-	"  size INTEGER AS (length(CAST(text AS BLOB))) STORED,"
+	"  size INTEGER NOT NULL,"
 	"  text TEXT NOT NULL,"
 	"  UNIQUE (parent, name)"
 	") STRICT;",

@@ -17,7 +17,8 @@
 	"id, parent, mode, uid, gid, size, atime, mtime, ctime, subdirectories, orphan, name, implicit, listed,"     \
 	" judged, children, source_id"
 #define NOTE_COLUMNS "id, parent, kind, size, mtime, listed, name"
-#define JSON_STRING(x) "'\"' || replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"') || '\"'"
+#define PATH   "category || '/' || component_type || '/' || pattern_type || '/' || file_name"
+#define PATH_P "p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name"
 
 const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_SNAPSHOT] = "BEGIN",
@@ -47,62 +48,78 @@ const char *const stmt_sql[STMT_COUNT] = {
 
 	[STMT_PATTERN_FIND] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,
 	[STMT_PATTERN_STAT] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
+	/*
+	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
+	 * need the whole row; but the row is never sought, as EXPLAIN shows: its size is in the index.)
+	 */
 	[STMT_PATTERN_LIST] = "SELECT " ENTRY_COLUMNS " FROM code_patterns INDEXED BY code_patterns_listing"
 			      " WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
-	[STMT_PATTERN_DOCUMENT] = "SELECT document FROM code_patterns WHERE id = ?1 AND " LIVE,
+	[STMT_PATTERN_DOCUMENT] = "SELECT id, component_name, pattern_type, pattern_name, category, subcategory,"
+				  " component_type, complexity_range, success_count, failure_count, component_count,"
+				  " confidence_lower_bound, pattern_signature, libraries_involved, pattern_data"
+				  " FROM code_patterns WHERE id = ?1 AND " LIVE,
 	[STMT_PATTERN_IDS_OF_SCOPE] = "SELECT id FROM code_patterns INDEXED BY code_patterns_listing"
 				      " WHERE scope BETWEEN ?1 AND ?2 AND " LIVE,
 	[STMT_PATTERN_IDS_OF_COMPONENT] = "SELECT p.id FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
 					  " WHERE s.component_id = ?1 AND " LIVE_P,
-	[STMT_PATTERN_IS_LIVE] = "SELECT path, " LIVE " FROM code_patterns WHERE id = ?1",
-	/*
-	 * A component shows a pattern that it did not show before. No row comes back where the pattern is archived,
-	 * or where the file name is another pattern's.
-	 */
-	[STMT_PATTERN_SIGHT] =
-		"INSERT INTO code_patterns (component_name, pattern_type, pattern_name, category, subcategory,"
+	[STMT_PATTERN_IS_LIVE] = "SELECT " PATH ", " LIVE " FROM code_patterns WHERE id = ?1",
+	[STMT_PATTERN_LAST] = "SELECT max(id) FROM code_patterns",
+	/* A component shows a pattern that it did not show before; archived ones are restored first. */
+	[STMT_PATTERN_SIGHT] = "UPDATE code_patterns SET success_count = success_count + 1,"
+			       " component_count = component_count + 1,"
+			       " confidence_lower_bound = wilson(success_count + 1, failure_count),"
+			       " size = size + growth(success_count, failure_count, component_count,"
+			       "  confidence_lower_bound, 1, 0, 1), mtime = max(mtime + 1, ?5)"
+			       " WHERE category = ?1 AND component_type = ?2 AND pattern_type = ?3"
+			       " AND pattern_signature = ?4 AND archived = 0"
+			       " RETURNING id, file_name, success_count, failure_count, component_count",
+	/* No row comes back where the pattern is there (archived), or where the file name is another pattern's. */
+	[STMT_PATTERN_ADD] =
+		"INSERT INTO code_patterns (id, component_name, pattern_type, pattern_name, category, subcategory,"
 		" component_type, complexity_range, success_count, failure_count, confidence_lower_bound,"
-		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, payload)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 1, 0, wilson(1, 0), 1, ?8, ?9, ?10, ?11, ?12, ?13)"
-		" ON CONFLICT (category, component_type, pattern_type, pattern_signature) DO UPDATE SET"
-		" success_count = success_count + 1,"
-		" confidence_lower_bound = wilson(success_count + 1, failure_count),"
-		" component_count = component_count + 1, mtime = max(mtime + 1, excluded.mtime),"
-		" examples = CASE"
-		"  WHEN component_count > 3 OR component_name = excluded.component_name THEN examples"
-		"  WHEN examples = '[]' THEN '[' || " JSON_STRING("excluded.component_name") " || ']'"
-		"  ELSE substr(examples, 1, length(examples) - 1) || ', ' || " JSON_STRING("excluded.component_name")
-		"   || ']' END"
-		" WHERE archived = 0"
-		" ON CONFLICT (scope, file_name) DO NOTHING"
-		" RETURNING id, file_name, success_count, failure_count",
-	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, path FROM code_patterns WHERE category = ?1 AND component_type = ?2"
+		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, pattern_data, size)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 0, wilson(1, 0), 1, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
+		" ON CONFLICT DO NOTHING RETURNING id",
+	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, " PATH " FROM code_patterns WHERE category = ?1 AND component_type = ?2"
 				      " AND pattern_type = ?3 AND pattern_signature = ?4",
 	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1"
-				 " RETURNING success_count, failure_count",
-	/* ?3: the component's name, ?4: 1 where its verdicts go as well when no component shows it any longer */
-	[STMT_PATTERN_WITHDRAW] =
-		"UPDATE code_patterns SET success_count = max(success_count - 1, 0),"
-		" confidence_lower_bound = wilson(max(success_count - 1, 0), failure_count),"
-		" component_count = max(component_count - 1, 0), mtime = max(mtime + 1, ?2),"
-		" examples = CASE WHEN instr(examples, " JSON_STRING("?3") ") OR component_count <= 5"
-		"  THEN (SELECT '[' || coalesce(group_concat(" JSON_STRING("x.name") ", ', '), '') || ']' FROM"
-		"   (SELECT c.component_name AS name FROM sightings s JOIN components c ON c.id = s.component_id"
-		"    WHERE s.pattern_id = code_patterns.id AND c.component_name <> code_patterns.component_name"
-		"    ORDER BY s.component_id LIMIT 3) x)"
-		"  ELSE examples END"
-		" WHERE id = ?1 RETURNING path, success_count, failure_count, component_count",
+				 " RETURNING success_count, failure_count, component_count",
+	[STMT_PATTERN_WITHDRAW] = "UPDATE code_patterns SET success_count = max(success_count - 1, 0),"
+				  " component_count = max(component_count - 1, 0),"
+				  " confidence_lower_bound = wilson(max(success_count - 1, 0), failure_count),"
+				  " size = size + growth(success_count, failure_count, component_count,"
+				  "  confidence_lower_bound, -1, 0, -1), mtime = max(mtime + 1, ?2) WHERE id = ?1"
+				  " RETURNING success_count, failure_count, component_count, archived",
+	/* Verdicts added, or (negative) taken away. */
 	[STMT_PATTERN_CARRY] = "UPDATE code_patterns SET success_count = success_count + ?2,"
 			       " failure_count = failure_count + ?3,"
-			       " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3)"
-			       " WHERE id = ?1 RETURNING success_count, failure_count",
+			       " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3),"
+			       " size = size + growth(success_count, failure_count, component_count,"
+			       "  confidence_lower_bound, ?2, ?3, 0), mtime = max(mtime + 1, ?4) WHERE id = ?1"
+			       " RETURNING success_count, failure_count, component_count",
 	[STMT_PATTERN_VERDICT] = "UPDATE code_patterns SET success_count = success_count + ?2,"
 				 " failure_count = failure_count + ?3,"
 				 " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3),"
-				 " mtime = max(mtime + 1, ?4) WHERE id = ?1 AND " LIVE
-				 " RETURNING path, success_count, failure_count",
+				 " size = size + growth(success_count, failure_count, component_count,"
+				 "  confidence_lower_bound, ?2, ?3, 0), mtime = max(mtime + 1, ?4)"
+				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
-				 " WHERE id = ?1 AND " LIVE " RETURNING path, success_count, failure_count",
+				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
+	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
+	[STMT_PATTERN_PUT_DATA] = "UPDATE code_patterns SET pattern_data = ?2, size = size + ?3,"
+				  " mtime = max(mtime + 1, ?4) WHERE id = ?1",
+	/* Further components that show it. */
+	[STMT_PATTERN_EXAMPLES] = "SELECT c.component_name FROM code_patterns p CROSS JOIN sightings s"
+				  " ON s.pattern_id = p.id CROSS JOIN components c ON c.id = s.component_id"
+				  " WHERE p.id = ?1 AND c.component_name <> p.component_name"
+				  " ORDER BY s.component_id LIMIT 3",
+	[STMT_DIRECTORY_ADD] =
+		"INSERT INTO directories (scope, patterns, success, failure, high, medium, low, confidence_ppb, mtime)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (scope) DO UPDATE SET"
+		" patterns = patterns + excluded.patterns, success = success + excluded.success,"
+		" failure = failure + excluded.failure, high = high + excluded.high,"
+		" medium = medium + excluded.medium, low = low + excluded.low,"
+		" confidence_ppb = confidence_ppb + excluded.confidence_ppb, mtime = max(mtime + 1, excluded.mtime)",
 	[STMT_PAIR] = "INSERT INTO pattern_combinations (pattern_a, pattern_b, success_count, failure_count)"
 		      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (pattern_a, pattern_b) DO UPDATE SET"
 		      " success_count = success_count + excluded.success_count,"
@@ -119,7 +136,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				  " WHERE c.id = ?1",
 	[STMT_COMPONENT_RECORD] = "SELECT record FROM component_records WHERE component_id = ?1",
 	[STMT_COMPONENT_DOCUMENT] = "SELECT head, tail FROM components WHERE id = ?1",
-	[STMT_COMPONENT_PATHS] = "SELECT p.path FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+	[STMT_COMPONENT_PATHS] = "SELECT " PATH_P " FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
 				 " WHERE s.component_id = ?1 AND " LIVE_P " ORDER BY s.pattern_id",
 	[STMT_COMPONENT_PATTERNS] = "SELECT " ENTRY_COLUMNS_P " FROM sightings s"
 				    " CROSS JOIN code_patterns p ON p.id = s.pattern_id"
@@ -156,7 +173,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_VERDICT] = "UPDATE components SET success_count = success_count + ?2,"
 				   " failure_count = failure_count + ?3, mtime = max(mtime + 1, ?4) WHERE id = ?1"
 				   " RETURNING component_name, success_count, failure_count",
-	[STMT_COMPONENT_SIGHTINGS] = "SELECT p.id, p.scope, p.pattern_signature, p.archived, p.path, s.first_line,"
+	[STMT_COMPONENT_SIGHTINGS] = "SELECT p.id, p.scope, p.pattern_signature, p.archived, " PATH_P ", s.first_line,"
 				     " s.last_line FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
 				     " WHERE s.component_id = ?1",
 	[STMT_SIGHTING_ADD] = "INSERT INTO sightings (component_id, pattern_id, first_line, last_line)"
@@ -171,32 +188,35 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_STATS_TYPES] = "SELECT scope & 15, sum(patterns) FROM directories WHERE patterns > 0"
 			     " GROUP BY scope & 15 ORDER BY 1",
 	[STMT_STATS_COMPONENTS] = "SELECT component_type, components FROM component_totals WHERE components > 0",
-	[STMT_HISTORY_LAST] = "SELECT id, at, end_offset FROM history ORDER BY id DESC LIMIT 1",
+	[STMT_HISTORY_LAST] = "SELECT id, at, end_offset FROM history WHERE id = (SELECT max(id) FROM history)",
 	[STMT_HISTORY_ADD] = "INSERT INTO history (id, at, event, pattern_id, component_id, success_count,"
 			     " failure_count, end_offset, note) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
 	[STMT_HISTORY_END] = "SELECT id, end_offset FROM history WHERE id >= ?1 ORDER BY id LIMIT 1",
-	[STMT_HISTORY_LINES] = "SELECT h.id, h.at, h.event, p.path, c.component_name, h.note, h.success_count,"
+	[STMT_HISTORY_LINES] = "SELECT h.id, h.at, h.event, " PATH_P ", c.component_name, h.note, h.success_count,"
 			       " h.failure_count, h.end_offset FROM history h"
 			       " LEFT JOIN code_patterns p ON p.id = h.pattern_id"
 			       " LEFT JOIN components c ON c.id = h.component_id WHERE h.id >= ?1 ORDER BY h.id",
 	/* ?1-?2: events from, up to. It may be new where it was restored, or where no component showed it before. */
 	[STMT_CHANGED_PATTERNS] =
 		"SELECT p.id, p.scope, p.file_name,"
-		" h.restored > 0 OR p.component_count - h.sighted + h.withdrawn <= 0,"
+		" x.restored > 0 OR p.component_count - x.sighted + x.withdrawn <= 0,"
 		" p.archived = 1 OR p.component_count = 0"
 		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 3) AS sighted,"
 		"   sum(event = 4) AS withdrawn"
-		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) h"
-		" CROSS JOIN code_patterns p ON p.id = h.pattern_id",
-	/* A component's document also changes where one of its patterns is archived or restored. */
+		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) x"
+		" CROSS JOIN code_patterns p ON p.id = x.pattern_id",
+	/*
+	 * A component's document also changes where one of its patterns is archived or restored. It is new where all
+	 * its revisions are.
+	 */
 	[STMT_CHANGED_COMPONENTS] =
-		"SELECT c.id, coalesce(c.entry_name, c.component_name), h.submitted AND c.revision = 1"
-		" FROM (SELECT id, max(submitted) AS submitted FROM ("
+		"SELECT c.id, coalesce(c.entry_name, c.component_name), x.submitted > 0 AND c.revision <= x.submitted"
+		" FROM (SELECT id, sum(submitted) AS submitted FROM ("
 		"   SELECT component_id AS id, event = 0 AS submitted FROM history"
 		"    WHERE id > ?1 AND id <= ?2 AND component_id IS NOT NULL"
 		"   UNION ALL SELECT s.component_id, 0 FROM history g CROSS JOIN sightings s"
 		"    ON s.pattern_id = g.pattern_id WHERE g.id > ?1 AND g.id <= ?2 AND g.event IN (7, 8))"
-		"  GROUP BY id) h CROSS JOIN components c ON c.id = h.id",
+		"  GROUP BY id) x CROSS JOIN components c ON c.id = x.id",
 
 	[STMT_FILE_FIND] = "SELECT " FILE_COLUMNS " FROM files WHERE parent = ?1 AND name = ?2",
 	[STMT_FILE_STAT] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1",
@@ -243,9 +263,9 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_NOTE_LIST] = "SELECT " NOTE_COLUMNS " FROM notes INDEXED BY notes_by_parent"
 			   " WHERE parent = ?1 AND id > ?2 AND listed = 1 ORDER BY id",
 	[STMT_NOTE_TEXT] = "SELECT text FROM notes WHERE id = ?1",
-	[STMT_NOTE_PUT] = "INSERT INTO notes (parent, kind, name, mtime, text) VALUES (?1, ?2, ?3, ?4, ?5)"
+	[STMT_NOTE_PUT] = "INSERT INTO notes (parent, kind, name, mtime, size, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 			  " ON CONFLICT (parent, name) DO UPDATE SET listed = 1, mtime = max(mtime + 1, excluded.mtime),"
-			  " text = excluded.text",
+			  " size = excluded.size, text = excluded.text",
 	[STMT_NOTE_DROP] = "DELETE FROM notes WHERE parent = ?1 AND name = ?2 RETURNING listed",
 	[STMT_NOTE_UNLIST] = "UPDATE notes SET listed = 0 WHERE parent = ?1 AND name = ?2 AND listed = 1 RETURNING 1",
 
@@ -263,7 +283,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				" ON CONFLICT (path) DO UPDATE SET source_id = excluded.source_id,"
 				" metadata = excluded.metadata"
 				" WHERE source_id <> excluded.source_id OR metadata <> excluded.metadata",
-	[STMT_COMPONENT_RECEIPT] = "SELECT p.path, p.pattern_type, p.pattern_name, s.first_line, s.last_line"
+	[STMT_COMPONENT_RECEIPT] = "SELECT " PATH_P ", p.pattern_type, p.pattern_name, s.first_line, s.last_line"
 				   " FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
 				   " WHERE s.component_id = ?1 AND " LIVE_P " ORDER BY s.first_line, p.id",
 };

@@ -1,2 +1,2 @@
-; Calls of a method; the collector keeps those of loggers.
-(call function: (attribute)) @call
+; Calls; the collector keeps those of loggers.
+(call) @call

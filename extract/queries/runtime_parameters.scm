@@ -1,3 +1,3 @@
 ; Lookups and calls; the collector keeps those that ask the run for something.
 (subscript) @subscript
-(call function: (attribute)) @call
+(call) @call

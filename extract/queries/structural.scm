@@ -1,4 +1,3 @@
-; Attributes and methods of a class's body.
-(class_definition body: (block (expression_statement (assignment left: (identifier)) @attribute)))
-(class_definition body: (block (function_definition) @method))
-(class_definition body: (block (decorated_definition definition: (function_definition) @method)))
+; Assignments and defs; the collector keeps those that stand in the class's own body.
+(assignment) @attribute
+(function_definition) @method

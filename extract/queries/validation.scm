@@ -1,3 +1,3 @@
-; Conditions that lead to an exception.
-(if_statement consequence: (block (raise_statement))) @guard
-(elif_clause consequence: (block (raise_statement))) @guard
+; Branches; the collector keeps those that end in an exception.
+(if_statement) @guard
+(elif_clause) @guard

@@ -1,3 +1,4 @@
+# shellcheck disable=SC2010,SC2034,SC2119,SC2120 # names here are plain; the tests use what is unused here
 # What the tests through a mount share. Each test has a database, a mount and a
 # daemon of its own; the daemon's log is $LOG. A test passes only where the
 # daemon also ended well and the sanitizers had nothing to say.
@@ -29,6 +30,9 @@ setup() {
 }
 
 teardown() {
+  # A test that failed may stand in the mount, or hold a file of it.
+  cd /
+  exec 8>&- 9>&-
   if [ -n "$PID" ]; then
     stop || return 1
   fi
@@ -43,8 +47,9 @@ teardown() {
 # start [OPTION…]: mounts, and returns once it answers.
 start() {
   local i
-  # Descriptor 3 is bats' own: a daemon that held it would keep bats waiting.
-  "$PATTERNFS" -f "$@" "$DB" "$MNT" >>"$LOG" 2>&1 3>&- &
+  # Descriptor 3 is bats' own: a daemon that held it would keep bats waiting. And shells start background jobs with
+  # SIGINT ignored.
+  env --default-signal=INT "$PATTERNFS" -f "$@" "$DB" "$MNT" >>"$LOG" 2>&1 3>&- &
   PID=$!
   for ((i = 0; i < 600; i++)); do
     if mountpoint -q "$MNT"; then
@@ -64,6 +69,7 @@ start() {
 # Unmounts; the daemon must end by itself, with status 0.
 stop() {
   local i
+  cd /
   # What a command just ended may still hold is let go in a moment.
   for ((i = 0; i < 100; i++)); do
     if fusermount3 -u "$MNT" 2>>"$TMP/unmount"; then
@@ -97,6 +103,19 @@ ended() {
     cat "$LOG"
     return 1
   fi
+}
+
+# Waits until a daemon in the background has let go of the database.
+let_go() {
+  local i
+  for ((i = 0; i < 600; i++)); do
+    if [ ! -e "$DB-wal" ]; then
+      return 0
+    fi
+    sleep 0.05
+  done
+  echo "$DB-wal is still there"
+  return 1
 }
 
 # Kills the daemon outright, and clears the mount that it leaves.
@@ -153,7 +172,7 @@ absent() {
       echo "$path is there"
       return 1
     fi
-    if ls -A "$(dirname "$path")" | grep -qxF "$(basename "$path")"; then
+    if ls -A "$(dirname "$path")" 2>/dev/null | grep -qxF -- "$(basename "$path")"; then
       echo "$path is listed"
       return 1
     fi
@@ -165,7 +184,7 @@ listed() {
   local path
   for path in "$@"; do
     stat "$path" >/dev/null || return 1
-    ls -A "$(dirname "$path")" | grep -qxF "$(basename "$path")" || {
+    ls -A "$(dirname "$path")" | grep -qxF -- "$(basename "$path")" || {
       echo "$path is not listed"
       return 1
     }

@@ -139,7 +139,7 @@ static const char *const invariants[] = {
 	" WHERE f.parent = d.id AND listed AND f.mode & 61440 = 16384)",
 	"SELECT count(*) FROM files WHERE implicit AND listed <> (children > 0)",
 	"SELECT count(*) FROM files f LEFT JOIN contents c ON c.file_id = f.id LEFT JOIN sources s ON s.id = f.source_id"
-	" WHERE size <> coalesce(length(s.content), length(c.data), 0) OR (f.source_id AND s.content IS NULL)"
+	" WHERE f.size <> coalesce(length(s.content), length(c.data), 0) OR (f.source_id AND s.content IS NULL)"
 	" OR (f.source_id AND c.data IS NOT NULL)",
 	"SELECT count(*) FROM sources s WHERE content IS NOT NULL AND id NOT IN (SELECT source_id FROM components)"
 	" AND id NOT IN (SELECT source_id FROM files WHERE source_id IS NOT NULL)",

@@ -1,0 +1,565 @@
+/*
+ * The extractor, by rows: sources and what must come out of them. A row that
+ * fails names itself, and the loop goes on.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <cjson/cJSON.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "extract.h"
+#include "text.h"
+
+static int failures;
+
+static void fail_row(const char *row, const char *what, const char *got, const char *want)
+{
+	print_error("row \"%s\": %s\n   got: %s\n  want: %s\n", row, what, got, want);
+	failures++;
+}
+
+static void rows_done(void)
+{
+	int count = failures;
+
+	failures = 0;
+	assert_int_equal(count, 0);
+}
+
+static pf_extractor *extractor;
+
+static int setup(void **state)
+{
+	pf_err err = { 0 };
+
+	(void)state;
+	extractor = pf_extractor_new(NULL, &err);
+	if (!extractor)
+		print_error("%s\n", err.why); /* names the query and the byte where one does not compile */
+	return extractor ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	pf_extractor_free(extractor);
+	return 0;
+}
+
+static pf_module *extract(const char *row, const char *path, const char *source)
+{
+	pf_module *module = NULL;
+	pf_err err = { 0 };
+
+	if (pf_extract(extractor, path, source, strlen(source), &module, &err) < 0)
+		fail_row(row, "refused", err.why, "accepted");
+	return module;
+}
+
+/* --- components ------------------------------------------------------------------------------------------------ */
+
+static const struct {
+	const char *name, *source, *want; /* NAME:TYPE for each component, then -NAME for each skip */
+} component_rows[] = {
+	{ "a base", "class Foo(BaseOperator):\n    pass\n", "Foo:operator" },
+	{ "dotted base", "class Foo(models.BaseOperator):\n    pass\n", "Foo:operator" },
+	{ "sensor operator", "class Foo(BaseSensorOperator):\n    pass\n", "Foo:sensor" },
+	{ "own name", "class FooHook(LoggingMixin):\n    pass\n", "FooHook:hook" },
+	{ "no base", "class FooTrigger:\n    pass\n", "FooTrigger:trigger" },
+	{ "alias", "from a import BaseNotifier as _B\nclass Foo(_B):\n    pass\n", "Foo:notifier" },
+	{ "subscript, not first", "class Foo(Mixin, AwsBaseOperator[S3Hook]):\n    pass\n", "Foo:operator" },
+	{ "through the module", "class A(B):\n    pass\nclass B(BaseHook):\n    pass\n", "A:hook B:hook" },
+	{ "circle", "class A(B):\n    x = 1\nclass B(A):\n    x = 1\nclass C(BaseHook):\n    pass\n", "C:hook" },
+	{ "async by base only", "class FooAsync(FooOperator):\n    pass\n", "FooAsync:operator" },
+	{ "nested", "class A:\n    class Inner(BaseHook):\n        pass\n", "Inner:hook" },
+	{ "conditional", "if X:\n    class A(BaseHook):\n        pass\n", "A:hook" },
+	{ "twice in try",
+	  "try:\n    class A(BaseHook):\n        x = 1\nexcept ImportError:\n    class A(BaseHook):\n        y = 1\n",
+	  "A:hook -A" },
+	{ "stand-in",
+	  "try:\n    from a import BaseOperator\nexcept ImportError:\n    class BaseOperator:\n        pass\n"
+	  "class A(BaseOperator):\n    pass\n",
+	  "A:operator -BaseOperator" },
+	{ "bom and crlf",
+	  "\xef\xbb\xbf"
+	  "class A(BaseHook):\r\n    pass\r\n",
+	  "A:hook" },
+};
+
+static void test_components(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof component_rows / sizeof *component_rows; i++) {
+		pf_module *module = extract(component_rows[i].name, "a.py", component_rows[i].source);
+		pf_text got = { 0 };
+
+		if (!module)
+			continue;
+		for (size_t j = 0; j < module->component_count; j++)
+			pf_text_printf(&got, "%s%s:%s", got.len ? " " : "", module->components[j].name,
+				       pf_component_type_name((int)module->components[j].type));
+		for (size_t j = 0; j < module->skip_count; j++)
+			pf_text_printf(&got, " -%s", module->skips[j].name);
+		if (strcmp(got.bytes, component_rows[i].want) != 0)
+			fail_row(component_rows[i].name, "components", got.bytes, component_rows[i].want);
+		pf_text_free(&got);
+		pf_module_free(module);
+	}
+	rows_done();
+}
+
+/* --- records --------------------------------------------------------------------------------------------------- */
+
+#define INIT "class A(BaseOperator):\n    def __init__(self, "
+#define RUN  "class A(BaseOperator):\n    def execute(self, context):\n        "
+
+/* PATH is of keys and indexes below the record; WANT is compact JSON. */
+static const struct {
+	const char *name, *source, *path, *want;
+} record_rows[] = {
+	{ "first base", "class A(Mixin, B.BaseOperator[T], metaclass=M):\n    pass\n", "structural.base_class",
+	  "\"Mixin\"" },
+	{ "component base", "class A(Mixin, B.BaseOperator[T], metaclass=M):\n    pass\n", "structural.component_base",
+	  "\"B.BaseOperator\"" },
+	{ "bases", "class A(Mixin, BaseOperator[T], metaclass=M):\n    pass\n", "structural.base_classes",
+	  "[\"Mixin\",\"BaseOperator[T]\"]" },
+	{ "class keywords", "class A(BaseOperator, metaclass=M):\n    pass\n", "structural.class_keywords",
+	  "[\"metaclass=M\"]" },
+	{ "decorators over lines", "@deprecated(\n    reason='x',  # why\n)\nclass A(BaseOperator):\n    pass\n",
+	  "structural.decorators", "[\"deprecated( reason='x', )\"]" },
+	{ "a setter defines twice",
+	  "class AHook(B):\n    @property\n    def x(self):\n        return 1\n    @x.setter\n    def x(self, v):\n    "
+	  "    pass\n",
+	  "structural.methods", "[\"x\"]" },
+	{ "ui_color", "class A(BaseOperator):\n    ui_color = '#fff'\n", "structural.ui_color", "\"#fff\"" },
+	{ "dual import",
+	  "try:\n    from airflow.sdk.bases.operator import BaseOperator\nexcept ImportError:\n    from airflow.models "
+	  "import BaseOperator\nclass A(BaseOperator):\n    pass\n",
+	  "import.dual_imports.0",
+	  "{\"primary\":\"airflow.sdk.bases.operator import BaseOperator\",\"fallback\":\"airflow.models import "
+	  "BaseOperator\",\"pattern\":\"try_except_import\",\"exceptions\":[\"ImportError\"]}" },
+	{ "guarded import",
+	  "try:\n    import nemo\n    OK = True\nexcept (ImportError, OSError):\n    nemo = None\n    OK = "
+	  "False\nclass "
+	  "A(BaseOperator):\n    pass\n",
+	  "import.guarded_imports",
+	  "[{\"primary\":\"nemo\",\"exceptions\":[\"ImportError\",\"OSError\"],\"flags\":[\"OK\"]}]" },
+	{ "type checking",
+	  "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .a import C as D\nclass A(BaseOperator):\n    "
+	  "pass\n",
+	  "import.import_items.1",
+	  "{\"module\":\"a\",\"name\":\"C\",\"alias\":\"D\",\"level\":1,\"where\":\"type_checking\"}" },
+	{ "libraries", "import os, boto3\nimport airflow.x\nfrom numpy.x import y\nclass A(BaseOperator):\n    pass\n",
+	  "import.libraries", "[\"boto3\",\"numpy\"]" },
+	{ "inherited main method", "class A(BaseOperator):\n    pass\n", "execution.main_method", "null" },
+	{ "poke before execute",
+	  "class A(BaseSensor):\n    def execute(self, context):\n        pass\n    async def poke(self, context):\n   "
+	  "     "
+	  "return True\n",
+	  "execution.main_method", "\"poke\"" },
+	{ "returns", RUN "def f():\n            return 1\n        return f(\n            2)\n", "execution.returns",
+	  "[\"f( 2)\"]" },
+	{ "context keys", RUN "return context['ti'], context.get('ds')\n", "execution.context_keys",
+	  "[\"ti\",\"ds\"]" },
+	{ "defers", RUN "self.defer(trigger=T())\n", "execution.defers", "true" },
+	{ "handlers",
+	  RUN "try:\n            f()\n        except (A, b.C) as e:\n            self.log.error(e)\n            raise "
+	      "X from e\n",
+	  "error_handling.try_blocks.0.handlers.0.exceptions", "[\"A\",\"b.C\"]" },
+	{ "handler actions",
+	  RUN "try:\n            f()\n        except A:\n            self.log.error(1)\n            x = 1\n            "
+	      "raise\n",
+	  "error_handling.try_blocks.0.handlers.0.actions", "[\"log_error\",\"assign\",\"reraise\"]" },
+	{ "raise", RUN "raise ValueError('no')\n", "error_handling.raises.0",
+	  "{\"exception\":\"ValueError\",\"message\":\"'no'\",\"line\":3}" },
+	{ "fields", "class A(BaseOperator):\n    template_fields: Sequence[str] = ('a', \"b\",)\n",
+	  "template_fields.fields", "[\"a\",\"b\"]" },
+	{ "fields hidden by a reference", "class A(BaseOperator):\n    template_fields = ('a', *B.template_fields)\n",
+	  "template_fields.complete", "false" },
+	{ "fields hidden by a call", "class A(BaseOperator):\n    template_fields = aws_template_fields('a')\n",
+	  "template_fields.complete", "false" },
+	{ "fields complete", "class A(BaseOperator):\n    template_fields = ['a']\n", "template_fields.complete",
+	  "true" },
+	{ "renderers", "class A(BaseOperator):\n    template_fields_renderers = {'sql': 'sql'}\n",
+	  "template_fields.renderers", "{\"sql\":\"sql\"}" },
+	{ "keyword-only required after optional", INIT "a=1, *, b, **kwargs):\n        pass\n",
+	  "parameter_ordering.required_before_optional", "false" },
+	{ "required", INIT "a=1, *, b, **kwargs):\n        pass\n", "parameter_ordering.required", "[\"b\"]" },
+	{ "parameter", INIT "*, b: int | None = None):\n        pass\n", "parameter_ordering.parameters.0",
+	  "{\"name\":\"b\",\"kind\":\"keyword_only\",\"annotation\":\"int | "
+	  "None\",\"default\":\"None\",\"required\":false}" },
+	{ "availability flag",
+	  "try:\n    import x\n    OK = True\nexcept ImportError:\n    OK = False\n" RUN
+	  "if not OK:\n            return 'mock'\n",
+	  "mock_execution.checks.1.trigger", "\"availability_flag\"" },
+	{ "none guard",
+	  "try:\n    import x\nexcept ImportError:\n    x = None\n" RUN "if x is None:\n            return 1\n",
+	  "mock_execution.checks.1.trigger", "\"none_guard\"" },
+	{ "environment", RUN "if os.environ.get('M'):\n            return 1\n", "mock_execution.checks.0.trigger",
+	  "\"environment\"" },
+	{ "log call", RUN "self.log.info('%s', context)\n", "logging.calls.0",
+	  "{\"level\":\"info\",\"logger\":\"self.log\",\"format\":\"percent\",\"message\":\"'%s'\",\"argument_count\":"
+	  "1,\"line\":3}" },
+	{ "log f-string", RUN "logger.error(f'{context}')\n", "logging.calls.0.format", "\"fstring\"" },
+	{ "log str.format", RUN "logger.error('{}'.format(context))\n", "logging.calls.0.format", "\"str_format\"" },
+	{ "guard required", INIT "a):\n        if not a:\n            raise ValueError('a')\n",
+	  "validation.guards.0.check", "\"required\"" },
+	{ "guard enum", INIT "a):\n        if a not in ('x', 'y'):\n            raise ValueError('a')\n",
+	  "validation.guards.0.check", "\"enum\"" },
+	{ "guard type", INIT "a):\n        if not isinstance(a, str):\n            raise ValueError('a')\n",
+	  "validation.guards.0.subject", "\"a\"" },
+	{ "guard range", INIT "a):\n        if a < 0:\n            raise ValueError('a')\n",
+	  "validation.guards.0.check", "\"range\"" },
+	{ "dag_run conf", RUN "x = context['dag_run'].conf.get('k', 1)\n", "runtime_parameters.accesses.0.source",
+	  "\"dag_run_conf\"" },
+	{ "xcom", RUN "x = context['ti'].xcom_pull(task_ids='a', key='k')\n", "runtime_parameters.accesses.0.key",
+	  "\"k\"" },
+	{ "connection", RUN "x = BaseHook.get_connection(self.conn_id)\n", "runtime_parameters.accesses.0.key",
+	  "null" },
+	{ "super first", INIT "a, **kwargs):\n        super().__init__(**kwargs)\n        self.a = a\n",
+	  "initialization.super_init", "\"first\"" },
+	{ "super arguments", INIT "a, **kwargs):\n        super().__init__(task_id=a,\n            **kwargs)\n",
+	  "initialization.super_arguments", "[\"task_id=a\",\"**kwargs\"]" },
+	{ "assignments", INIT "a):\n        self.a: int = a  # why\n", "initialization.assignments",
+	  "[{\"attribute\":\"a\",\"value\":\"a\"}]" },
+};
+
+static const cJSON *follow(const cJSON *json, const char *path)
+{
+	char part[64];
+
+	while (json && *path) {
+		size_t len = strcspn(path, ".");
+
+		snprintf(part, sizeof part, "%.*s", (int)len, path);
+		json = cJSON_IsArray(json) ? cJSON_GetArrayItem(json, atoi(part)) : cJSON_GetObjectItem(json, part);
+		path += len + (path[len] == '.');
+	}
+	return json;
+}
+
+static void test_records(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof record_rows / sizeof *record_rows; i++) {
+		pf_module *module = extract(record_rows[i].name, "a.py", record_rows[i].source);
+		cJSON *record;
+		char *got;
+
+		if (!module)
+			continue;
+		record = cJSON_Parse(module->components[0].record);
+		got = cJSON_PrintUnformatted(follow(record, record_rows[i].path));
+		if (!got || strcmp(got, record_rows[i].want) != 0)
+			fail_row(record_rows[i].name, record_rows[i].path, got ? got : "(nothing)",
+				 record_rows[i].want);
+		free(got);
+		cJSON_Delete(record);
+		pf_module_free(module);
+	}
+	rows_done();
+}
+
+/* --- canonical forms ------------------------------------------------------------------------------------------- */
+
+/* The first unit of that name has that template. */
+static const struct {
+	const char *name, *source, *unit, *want;
+} template_rows[] = {
+	{ "structural", "@d(1)\nclass A(BaseOperator):\n    x = 1\n    ui_color = ''\n    def execute(self): pass\n",
+	  "structural_pattern", "@d\nclass $1(BaseOperator):\n    ui_color = ...\n    def execute(...): ..." },
+	{ "dual import",
+	  "try:\n    from a import (B,)\nexcept ImportError:\n    from c import B\nclass A(B, BaseOperator):\n    "
+	  "pass\n",
+	  "dual_import", "try:\n    from a import B\nexcept ImportError:\n    from c import B" },
+	{ "import item", "import a.b as c\nclass A(BaseOperator):\n    x = c.y\n", "import_item", "import a.b as c" },
+	{ "execution",
+	  "class A(BaseOperator):\n    async def execute(self, context, *, e=None):\n        return context['ti']\n",
+	  "execution_pattern",
+	  "async def execute(self, context, *, optional):\n    context[\"ti\"]\n    returns expression" },
+	{ "handler", RUN "try:\n            f()\n        except (B, A):\n            raise X()\n", "exception_handler",
+	  "except A, B:\n    raise\n    # raises X" },
+	{ "raise", RUN "raise X(f'{a}' % b, self.c, k=1) from None\n", "raise", "raise X($str, $, k=$num) from None" },
+	{ "template field", "class A(BaseOperator):\n    template_fields = ('a',)\n", "template_field", "\"a\"" },
+	{ "template fields", "class A(BaseOperator):\n    template_fields: t.Sequence[str] = ('a',)\n",
+	  "template_fields_pattern", "template_fields: Sequence[str] = tuple of $str" },
+	{ "parameter", INIT "a: Optional[typing.List[str]] = None):\n        pass\n", "parameter",
+	  "a: list[str] | None = None" },
+	{ "ordering", INIT "a, *, b=1, **k):\n        pass\n", "parameter_ordering_pattern",
+	  "(self, required, *, optional, **kwargs)" },
+	{ "log call", RUN "self.log.info('x %s', context)\n", "log_call", "log.info($str, $)  # percent" },
+	{ "guard",
+	  INIT
+	  "a):\n        if not (self.a and\n            a):\n            raise ValueError('x')\n        self.a = a\n",
+	  "guard", "if not ($1 and $2):\n    raise ValueError" },
+	{ "runtime access", RUN "return context['params'].get('k', 1)\n", "runtime_access", "context[\"params\"]" },
+	{ "super", INIT "a, **k):\n        super(A, self).__init__(a=a, **k)\n", "initialization_pattern",
+	  "super().__init__(a=$1, **$2)  # only" },
+	{ "statement", INIT "a):\n        if (a): self.b = a or 'x'\n", "init_statement",
+	  "if $1:\n    self.$2 = $1 or $str" },
+};
+
+static char *template_of(const pf_module *module, const char *unit, char signature[33])
+{
+	const pf_component *component = &module->components[0];
+
+	for (size_t i = 0; i < component->pattern_count; i++) {
+		pf_text document = { 0 };
+		char *template = NULL;
+		cJSON *json;
+
+		if (strcmp(component->patterns[i].name, unit) != 0)
+			continue;
+		pf_text_printf(&document, "{%s}", component->patterns[i].data);
+		json = cJSON_Parse(document.bytes);
+		if (cJSON_GetStringValue(cJSON_GetObjectItem(json, "template")))
+			template = strdup(cJSON_GetStringValue(cJSON_GetObjectItem(json, "template")));
+		memcpy(signature, component->patterns[i].signature, 33);
+		cJSON_Delete(json);
+		pf_text_free(&document);
+		return template;
+	}
+	return NULL;
+}
+
+static void test_templates(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof template_rows / sizeof *template_rows; i++) {
+		pf_module *module = extract(template_rows[i].name, "a.py", template_rows[i].source);
+		char signature[33], *got;
+
+		if (!module)
+			continue;
+		got = template_of(module, template_rows[i].unit, signature);
+		if (!got || strcmp(got, template_rows[i].want) != 0)
+			fail_row(template_rows[i].name, template_rows[i].unit, got ? got : "(none)",
+				 template_rows[i].want);
+		free(got);
+		pf_module_free(module);
+	}
+	rows_done();
+}
+
+/* Two sources whose first unit of that name is the same pattern, or is not. */
+static const struct {
+	const char *name, *unit;
+	bool same;
+	const char *a, *b;
+} signature_rows[] = {
+	{ "renamed and reworded", "init_statement", true, INIT "a):\n        self.x = a or 'y'\n",
+	  INIT "bb):\n        # why\n        self.zz = (\n            bb\n            or f\"{bb}\"\n        )\n" },
+	{ "numbers by binding", "init_statement", false, INIT "a, b):\n        self.x = a + a\n",
+	  INIT "a, b):\n        self.x = a + b\n" },
+	{ "another operator", "init_statement", false, INIT "a):\n        self.x = a or 1\n",
+	  INIT "a):\n        self.x = a and 1\n" },
+	{ "a guard of self", "guard", true, INIT "a):\n        if not a:\n            raise V('x')\n",
+	  INIT "a):\n        self.a = a\n        if not self.a:\n            raise V(\"other\", 2)\n" },
+	{ "another exception", "guard", false, INIT "a):\n        if not a:\n            raise V('x')\n",
+	  INIT "a):\n        if not a:\n            raise W('x')\n" },
+	{ "an import's alias", "init_statement", true, "import m\n" INIT "a):\n        self.x = m.f(a)\n",
+	  "import m as q\n" INIT "a):\n        self.x = q.f(a)\n" },
+	{ "a local that shadows an import", "init_statement", false, "import m\n" INIT "a):\n        self.x = m.f(a)\n",
+	  "import m\n" INIT "m):\n        self.x = m.f(m)\n" },
+	{ "API names stay", "init_statement", false, INIT "a):\n        self.x = a.f()\n",
+	  INIT "a):\n        self.x = a.g()\n" },
+	{ "context keys stay", "runtime_access", false, RUN "return context['ti']\n", RUN "return context['ds']\n" },
+	{ "annotations agree", "parameter", true, INIT "a: Optional[Dict[str, int]] = 'x'):\n        pass\n",
+	  INIT "a: dict[str, int] | None = \"x\"):\n        pass\n" },
+	{ "names of parameters stay", "parameter", false, INIT "a: int):\n        pass\n",
+	  INIT "b: int):\n        pass\n" },
+	{ "order of exceptions", "exception_handler", true,
+	  RUN "try:\n            f()\n        except (B, A) as e:\n            pass\n",
+	  RUN "try:\n            g()\n        except (A, B):\n            pass\n" },
+	{ "log level", "log_call", false, RUN "self.log.info('a')\n", RUN "self.log.error('a')\n" },
+	{ "log wording", "log_call", true, RUN "self.log.info('a %s', context)\n",
+	  RUN "logger.info(\"other %r\", self.x)\n" },
+	{ "one-line block", "init_statement", true, INIT "a):\n        if a: f(a)\n",
+	  INIT "a):\n        if (a):\n            f(a,)\n" },
+};
+
+static void test_signatures(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof signature_rows / sizeof *signature_rows; i++) {
+		pf_module *a = extract(signature_rows[i].name, "a.py", signature_rows[i].a);
+		pf_module *b = extract(signature_rows[i].name, "b.py", signature_rows[i].b);
+		char first[33] = "", second[33] = "", *x = NULL, *y = NULL;
+
+		if (a && b) {
+			x = template_of(a, signature_rows[i].unit, first);
+			y = template_of(b, signature_rows[i].unit, second);
+		}
+		if (!x || !y || (strcmp(first, second) == 0) != signature_rows[i].same)
+			fail_row(signature_rows[i].name, signature_rows[i].same ? "differ" : "agree", x ? x : "(none)",
+				 y ? y : "(none)");
+		free(x);
+		free(y);
+		pf_module_free(a);
+		pf_module_free(b);
+	}
+	rows_done();
+}
+
+/* --- category, complexity -------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name, *path, *source, *want;
+} category_rows[] = {
+	{ "an optional library", "op.py",
+	  "try:\n    import nemo\nexcept ImportError:\n    nemo = None\nclass "
+	  "NeMoQuestionAnsweringOperator(BaseOperator):\n"
+	  "    pass\n",
+	  "ml/nlp [\"nemo\"] 0" },
+	{ "a provider's path", "providers/snowflake/operators/x.py", "class A(BaseOperator):\n    pass\n",
+	  "database/warehouse [] 0" },
+	{ "words", "x.py", "class SlackFooOperator(BaseOperator):\n    pass\n", "notification/chat [] 0" },
+	{ "nothing", "x.py", "class XyzOperator(BaseOperator):\n    pass\n", "general/- [] 0" },
+	{ "complexity", "x.py",
+	  INIT
+	  "a):\n        if a and b or c:\n            return [x for x in a if x]\n    def f(self):\n        pass\n",
+	  "general/- [] 7" },
+};
+
+static void test_categories(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof category_rows / sizeof *category_rows; i++) {
+		pf_module *module = extract(category_rows[i].name, category_rows[i].path, category_rows[i].source);
+		const pf_component *component;
+		char got[256];
+
+		if (!module)
+			continue;
+		component = &module->components[0];
+		snprintf(got, sizeof got, "%s/%s %s %d", component->category,
+			 component->subcategory ? component->subcategory : "-", component->libraries,
+			 component->complexity_score);
+		if (strcmp(got, category_rows[i].want) != 0)
+			fail_row(category_rows[i].name, "category", got, category_rows[i].want);
+		pf_module_free(module);
+	}
+	rows_done();
+}
+
+/* --- refusals -------------------------------------------------------------------------------------------------- */
+
+#define NO_CLASS                                                                                                       \
+	": error: no component class, expected a class that is or extends an Operator, Sensor, Hook, Trigger or "      \
+	"Notifier"
+
+static const struct {
+	const char *name, *source;
+	size_t len; /* 0: as long as the string */
+	int code;
+	const char *why;
+} refusal_rows[] = {
+	{ "empty", "", 0, EINVAL, "x.py" NO_CLASS },
+	{ "comments", "# nothing\n", 0, EINVAL, "x.py" NO_CLASS },
+	{ "no component", "class A:\n    pass\n", 0, EINVAL, "x.py" NO_CLASS },
+	{ "NUL", "a = 1\nb = '\0'\n", 13, EINVAL, "x.py:2: error: NUL byte, expected Python source" },
+	{ "latin-1", "a = 1\n# \xe9\n", 0, EILSEQ, "x.py:2: error: byte 0xe9 is not UTF-8, expected UTF-8" },
+	{ "open bracket", "class A(BaseOperator):\n    x = f(1,\n    def g(self):\n        pass\n", 0, EINVAL,
+	  "x.py:2:10: error: '(' is never closed, expected ')' to close the bracket" },
+	{ "colon", "class A(BaseOperator)\n    x = 1\n", 0, EINVAL,
+	  "x.py:1:22: error: unexpected end of line, expected ':'" },
+	{ "no body", "class A(BaseOperator):\n", 0, EINVAL,
+	  "x.py:1:23: error: unexpected end of line, expected an indented block" },
+};
+
+static void test_refusals(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof refusal_rows / sizeof *refusal_rows; i++) {
+		size_t len = refusal_rows[i].len ? refusal_rows[i].len : strlen(refusal_rows[i].source);
+		pf_module *module = NULL;
+		pf_err err = { 0 };
+		int rc = pf_extract(extractor, "dir/x.py", refusal_rows[i].source, len, &module, &err);
+
+		if (rc != -refusal_rows[i].code || module || strcmp(err.why, refusal_rows[i].why) != 0)
+			fail_row(refusal_rows[i].name, rc ? "message" : "accepted", err.why, refusal_rows[i].why);
+		pf_module_free(module);
+	}
+	rows_done();
+}
+
+/* --- hostile input --------------------------------------------------------------------------------------------- */
+
+static void repeat(pf_text *text, const char *part, int times)
+{
+	while (times-- > 0)
+		pf_text_puts(text, part);
+}
+
+/* Whatever comes out, it comes out, in time. */
+static void test_hostile(void **state)
+{
+	static const struct {
+		const char *name, *before, *open, *middle, *close, *after;
+		int times;
+	} rows[] = {
+		{ "parentheses", INIT "a):\n        self.x = ", "(", "a", ")", "\n", 5000 },
+		{ "lists", INIT "a):\n        self.x = ", "[", "a", "]", "\n", 5000 },
+		{ "attributes", INIT "a):\n        self.x = a", ".b", "", "", "\n", 5000 },
+		{ "calls", INIT "a):\n        self.x = ", "f(", "a", ")", "\n", 5000 },
+		{ "log calls", INIT "a):\n        ", "log.info(", "a", ")", "\n", 2000 },
+		{ "not", INIT "a):\n        if ", "not ", "a", "", ":\n            raise X\n", 5000 },
+		{ "lambdas", INIT "a):\n        self.x = ", "lambda b: ", "a", "", "\n", 5000 },
+		{ "a long line", "class A(BaseOperator):\n    x = '", "y", "", "", "'\n", 1 << 20 },
+		{ "unclosed", INIT "a):\n        self.x = ", "(", "", "", "\n", 5000 },
+		{ "annotations", "class A(BaseOperator):\n    def __init__(self, a: ", "Optional[", "int", "]",
+		  "):\n        pass\n", 2000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		pf_text source = { 0 };
+		pf_module *module = NULL;
+		pf_err err = { 0 };
+
+		pf_text_puts(&source, rows[i].before);
+		repeat(&source, rows[i].open, rows[i].times);
+		pf_text_puts(&source, rows[i].middle);
+		repeat(&source, rows[i].close, rows[i].times);
+		pf_text_puts(&source, rows[i].after);
+		if (pf_extract(extractor, "x.py", source.bytes, source.len, &module, &err) < 0 &&
+		    strcmp(rows[i].name, "unclosed") != 0)
+			fail_row(rows[i].name, "refused", err.why, "accepted");
+		pf_module_free(module);
+		pf_text_free(&source);
+	}
+	rows_done();
+}
+
+static void test_limits(void **state)
+{
+	pf_extract_limits limits = { .max_source = 16 };
+	pf_err err = { 0 };
+	pf_module *module = NULL;
+	pf_extractor *small = pf_extractor_new(&limits, &err);
+
+	(void)state;
+	assert_non_null(small);
+	assert_int_equal(pf_extract(small, "x.py", "class A(BaseHook): x = 1\n", 25, &module, &err), -EFBIG);
+	assert_string_equal(err.why, "x.py: error: 25 bytes, expected at most 16");
+	pf_extractor_free(small);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_components), cmocka_unit_test(test_records),    cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories), cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_hostile),	   cmocka_unit_test(test_limits),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,206 @@
+#!/usr/bin/env bats
+# The command line, and mounts that cannot be.
+
+# shellcheck disable=SC2034 # the helper uses them
+NO_MOUNT=1
+load helper
+
+@test "-h and -V" {
+  run -0 "$PATTERNFS" -h
+  contains "$output" 'patternfs [-'
+  contains "$output" MOUNTPOINT
+  contains "$output" max_source
+  run -0 "$PATTERNFS" -V
+  grep -E 'patternfs.*[0-9]+\.[0-9]+\.[0-9]+' <<<"$output"
+  run -0 "$PATTERNFS_EXTRACT" -h
+  contains "$output" usage
+}
+
+# refused PART ARGUMENT…: no mount, a status that is not 0, and PART among what is said on stderr.
+refused() {
+  local part=$1 status=0 said
+  shift
+  said=$(timeout 60 "$PATTERNFS" "$@" 2>&1 >/dev/null 3>&-) || status=$?
+  echo "$said" >>"$LOG"
+  if [ "$status" -eq 0 ] || [ "$status" -ge 124 ]; then
+    echo "patternfs $*: status $status"
+    return 1
+  fi
+  if [ -d "$MNT" ] && mountpoint -q "$MNT"; then
+    echo "patternfs $*: mounted"
+    return 1
+  fi
+  contains "$said" "$part"
+}
+
+@test "wrong usage is said" {
+  refused MOUNTPOINT
+  refused MOUNTPOINT "$DB" "$MNT" more
+  refused sync -o sync=perhaps "$DB" "$MNT"
+  refused max_source -o max_source=much "$DB" "$MNT"
+  [ ! -e "$DB" ]
+  refused nosuchoption -o nosuchoption "$DB" "$MNT"
+}
+
+@test "a mount point that is not there" {
+  refused "$TMP/missing" "$DB" "$TMP/missing"
+}
+
+@test "a mount point that is a file" {
+  : >"$TMP/file"
+  refused "$TMP/file" "$DB" "$TMP/file"
+}
+
+@test "a mount point that holds something" {
+  : >"$MNT/file"
+  refused 'not empty' "$DB" "$MNT"
+  rm "$MNT/file"
+}
+
+@test "a mount point where something is mounted" {
+  start
+  said=$("$PATTERNFS" "$TMP/other.db" "$MNT" 2>&1 >/dev/null 3>&-) && false
+  contains "$said" "$MNT"
+  listed "$IN"
+}
+
+@test "a file that is no database" {
+  echo 'this is text, and long enough to be looked at by whoever expects a header of a hundred bytes in this place' >"$DB"
+  cp "$DB" "$TMP/before"
+  refused 'not a patternfs database' "$DB" "$MNT"
+  cmp "$TMP/before" "$DB"
+}
+
+@test "a database of somebody else" {
+  sqlite3 "$DB" 'CREATE TABLE t (x); INSERT INTO t VALUES (1)'
+  cp "$DB" "$TMP/before"
+  refused 'not a patternfs database' "$DB" "$MNT"
+  cmp "$TMP/before" "$DB"
+}
+
+@test "a database of a newer version" {
+  start
+  stop
+  sqlite3 "$DB" 'PRAGMA user_version = 1000'
+  refused newer "$DB" "$MNT"
+}
+
+@test "a corrupt database" {
+  start
+  submit
+  stop
+  python3 - "$DB" <<'PYTHON'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(100)
+    f.write(b"\xff" * 3996)
+PYTHON
+  refused corrupt "$DB" "$MNT"
+}
+
+@test "a directory as database" {
+  mkdir "$DB"
+  refused 'a directory' "$DB" "$MNT"
+}
+
+@test "a database in a directory that is not there" {
+  refused "$TMP/no/where.db" "$TMP/no/where.db" "$MNT"
+}
+
+@test "a database that must not be read" {
+  [ "$(id -u)" -ne 0 ] || skip 'root may read everything'
+  start
+  stop
+  chmod 000 "$DB"
+  refused permission "$DB" "$MNT"
+}
+
+@test "as a daemon it returns when the mount is ready, and holds no terminal" {
+  # A pipe that somebody kept open would keep this waiting.
+  output=$(timeout 60 "$PATTERNFS" "$DB" "$MNT" 2>&1 3>&-)
+  equal "$output" ''
+  cat "$MNT/README.md" >"$TMP/out"
+  submit
+  fusermount3 -u "$MNT"
+  let_go
+  equal "$(sqlite3 "$DB" 'SELECT count(*) FROM component_patterns')" 1
+}
+
+@test "the default database is made under XDG_DATA_HOME" {
+  XDG_DATA_HOME=$TMP/data "$PATTERNFS" -f "$MNT" >>"$LOG" 2>&1 3>&- &
+  PID=$!
+  for ((i = 0; i < 200; i++)); do
+    mountpoint -q "$MNT" && break
+    sleep 0.05
+  done
+  submit
+  stop
+  equal "$(stat -c %a "$TMP/data/patternfs/patterns.db")" 600
+}
+
+@test "without XDG_DATA_HOME it is made under HOME" {
+  env -u XDG_DATA_HOME HOME="$TMP/home" "$PATTERNFS" -f "$MNT" >>"$LOG" 2>&1 3>&- &
+  PID=$!
+  for ((i = 0; i < 200; i++)); do
+    mountpoint -q "$MNT" && break
+    sleep 0.05
+  done
+  stop
+  [ -f "$TMP/home/.local/share/patternfs/patterns.db" ]
+}
+
+@test "a relative database is found also by the daemon" {
+  (cd "$TMP" && timeout 60 "$PATTERNFS" patterns.db mnt 3>&-)
+  submit
+  [ -f "$DB" ]
+  fusermount3 -u "$MNT"
+  let_go
+}
+
+@test "-o ro: everything can be read and nothing written" {
+  start
+  submit
+  stop
+  start -o ro
+  cat "$IMPORT"/dual_import-*.json >"$TMP/out"
+  equal "$(errno "open('$IN/new.py', 'w')")" EROFS
+  fails 'Read-only file system' verdict "$IMPORT" success
+  fails 'Read-only file system' rm -f "$IMPORT"/dual_import-*.json
+  find "$MNT" -type f -exec cat {} + >"$TMP/out"
+}
+
+@test "-o uid, gid and umask" {
+  [ "$(id -u)" -eq 0 ] || skip "only root may look into another user's mount"
+  start -o uid=12,gid=34,umask=077
+  submit
+  equal "$(stat -c %u:%g:%a "$MNT/README.md")" 12:34:400
+  equal "$(stat -c %u:%g:%a "$MNT/ml")" 12:34:700
+  equal "$(stat -c %u:%g:%a "$IMPORT/outcome")" 12:34:600
+}
+
+@test "-o sync=normal and sync=full" {
+  for sync in normal full; do
+    start -o sync=$sync
+    submit
+    operator "Sync${sync}Operator" >"$IN/$sync.py"
+    stop
+    equal "$(sql 'PRAGMA integrity_check')" ok
+  done
+  equal "$(sql 'SELECT count(*) FROM component_patterns')" 3
+}
+
+@test "-s serves with one thread" {
+  start -s
+  submit
+  cat "$IMPORT"/*.json >"$TMP/out"
+  verdict "$IMPORT" success
+  find "$MNT" >"$TMP/out"
+}
+
+@test "a mount that is in use is unmounted once it is not" {
+  start
+  cd "$IN"
+  fails 'busy' fusermount3 -u "$MNT"
+  cd /
+  stop
+}

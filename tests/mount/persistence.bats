@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# What outlives the daemon, however it ends.
+
+load helper
+
+# Every name, kind, inode number, size, mode and time, and every text. But the times of what depends on no row, and of
+# outcome, which moves as it is written to.
+picture() {
+  (
+    cd "$MNT" || exit 1
+    find . ! -path ./README.md ! -path './query*' ! -path . -printf '%p %y %i %s %m\n' | sort
+    find ml incoming/* components/* history.jsonl stats.json ! -name outcome -printf '%p %T@\n' | sort
+    find . -type f ! -path ./README.md ! -path './query*' -print0 | sort -z | xargs -0 cksum
+  )
+}
+
+@test "a remount shows the same, inode numbers included" {
+  submit
+  operator OtherOperator >"$IN/other.py"
+  mkdir -p "$IN/a/b"
+  echo text >"$IN/a/b/file"
+  broken >"$TMP/broken.py"
+  fails 'Invalid argument' cp "$TMP/broken.py" "$IN/a/"
+  verdict "$IMPORT" failure -- 'a note'
+  rm "$(only "$IMPORT"/dual_import-*.json)"
+  picture >"$TMP/before"
+  [ "$(wc -l <"$TMP/before")" -gt 100 ]
+  stop
+  start
+  picture | diff "$TMP/before" -
+}
+
+@test "kill -9 loses nothing that a command was told is done" {
+  submit
+  verdict "$IMPORT" failure -- 'before the crash'
+  operator LastOperator >"$IN/last.py"
+  echo text >"$IN/plain"
+  counts >"$TMP/before"
+  crash
+  equal "$(sql 'PRAGMA integrity_check')" ok
+  equal "$(sql 'PRAGMA foreign_key_check')" ''
+  start
+  counts | diff "$TMP/before" -
+  operator LastOperator | cmp - "$IN/last.py"
+  equal "$(cat "$IN/plain")" text
+  contains "$(cat "$MNT/history.jsonl")" 'before the crash'
+}
+
+@test "kill -9 amid writing leaves a sound database, with every verdict that was accepted" {
+  submit
+  name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
+  for round in 1 2 3; do
+    before=$(jq .success_count "$IMPORT/$name")
+    : >"$TMP/accepted"
+    (while (cd "$IMPORT" && echo "success $name" >outcome); do echo >>"$TMP/accepted"; done) 2>/dev/null 3>&- &
+    writer=$!
+    sleep 0.$((round * 3))
+    crash
+    wait $writer || true
+    equal "$(sql 'PRAGMA integrity_check')" ok
+    start
+    after=$(jq .success_count "$IMPORT/$name")
+    accepted=$(wc -l <"$TMP/accepted")
+    # One more may have been committed whose answer did not come through.
+    [ "$after" -eq $((before + accepted)) ] || [ "$after" -eq $((before + accepted + 1)) ] || {
+      echo "$before + $accepted accepted, found $after"
+      false
+    }
+    [ "$accepted" -gt 0 ]
+  done
+}
+
+@test "SIGTERM and SIGINT end it cleanly" {
+  for signal in TERM INT; do
+    operator "${signal}Operator" >"$IN/$signal.py"
+    kill -$signal "$PID"
+    ended 0
+    run ! mountpoint -q "$MNT"
+    equal "$(sql 'PRAGMA integrity_check')" ok
+    start
+    listed "$MNT/components/${signal}Operator"
+  done
+}
+
+@test "a clean end leaves one file" {
+  submit
+  stop
+  equal "$(ls "$TMP" | grep '^patterns.db')" patterns.db
+  equal "$(stat -c %a "$DB")" 600
+}
+
+@test "two mounts of one database see each other" {
+  mkdir "$TMP/second"
+  "$PATTERNFS" -f "$DB" "$TMP/second" >>"$LOG" 2>&1 3>&- &
+  second=$!
+  for ((i = 0; i < 200; i++)); do
+    mountpoint -q "$TMP/second" && break
+    sleep 0.05
+  done
+  absent "$TMP/second/ml"
+  submit
+  sleep 0.5
+  cat "$TMP/second"/ml/operator/import/dual_import-*.json >"$TMP/out"
+  name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
+  (cd "$TMP/second/ml/operator/import" && echo "failure $name" >outcome)
+  sleep 0.5
+  equal "$(jq .failure_count "$IMPORT/$name")" 1
+  rm "$IMPORT/$name"
+  sleep 0.5
+  status=0
+  absent "$TMP/second/ml/operator/import/$name" || status=1
+  fusermount3 -u "$TMP/second" || fusermount3 -u -z "$TMP/second"
+  wait $second
+  equal $status 0
+}
+
+@test "the tables answer as documented" {
+  submit
+  equal "$(sql "SELECT component_name, category, subcategory, component_type, success_count, failure_count, confidence_score, length(pattern_signature), json(libraries_involved), complexity_range IN ('low', 'medium', 'high', 'very_high'), json_valid(pattern_data) FROM code_patterns WHERE pattern_name = 'dual_import'")" "$COMPONENT|ml|nlp|operator|1|0|1.0|32|[\"nemo\",\"omegaconf\"]|1|1"
+  equal "$(sql "SELECT component_name, json_valid(extracted_patterns), complexity_score > 0, json_valid(generation_metadata) FROM component_patterns")" "$COMPONENT|1|1|1"
+  equal "$(sql "SELECT count(*) > 20, min(at IS NOT NULL) FROM pattern_history WHERE event = 'sighted'")" '1|1'
+  sql 'SELECT success_count, failure_count FROM pattern_combinations LIMIT 1'
+}
+
+@test "sqlite3 backs it up while it is mounted" {
+  submit
+  sqlite3 "$DB" ".backup $TMP/copy.db"
+  equal "$(sqlite3 "$TMP/copy.db" 'PRAGMA integrity_check; SELECT count(*) FROM component_patterns')" "ok
+1"
+}

@@ -1,0 +1,173 @@
+/* pf_store_open: what it makes, and what it refuses, in which words. */
+#include <fcntl.h>
+
+#include "groups.h"
+
+static pf_store *open_at(const char *path, bool read_only, pf_err *err)
+{
+	pf_store_options options = { .read_only = read_only };
+
+	*err = (pf_err){ 0 };
+	return pf_store_open(path, &options, err);
+}
+
+static void make_database(const char *path, const char *sql)
+{
+	sqlite3 *db;
+
+	unlink(path);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void make_file(const char *path, const char *content)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(content, file);
+	fclose(file);
+}
+
+static void refusals(void **state)
+{
+	static const struct {
+		const char *path; /* below the fixture's directory */
+		const char *sql;  /* makes it; or else */
+		const char *text;
+		int code;
+		const char *why; /* after "…/path: " */
+	} rows[] = {
+		{ "no/such/db", NULL, NULL, ENOENT, "no such file or directory: make its directory first" },
+		{ "other.db", "CREATE TABLE t (x)", NULL, EINVAL,
+		  "not a patternfs database: name another file, or one that is not there yet" },
+		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
+		  "not a patternfs database: name another file, or one that is not there yet" },
+		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 1): update patternfs" },
+		{ "text.db", NULL, "This is not a database, but it is long enough to be taken for one, by its looks alone.",
+		  EINVAL, "not a patternfs database: name another file, or one that is not there yet" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char path[256], why[512];
+		pf_err err;
+
+		snprintf(path, sizeof path, "%s/%s", f->directory, rows[i].path);
+		if (rows[i].sql)
+			make_database(path, rows[i].sql);
+		if (rows[i].text)
+			make_file(path, rows[i].text);
+		snprintf(why, sizeof why, "%s: %s", path, rows[i].why);
+		assert_null(open_at(path, false, &err));
+		assert_string_equal(err.why, why);
+		assert_int_equal(err.code, rows[i].code);
+		assert_null(open_at(path, true, &err));
+		assert_int_equal(err.code, rows[i].code);
+	}
+}
+
+static void a_directory(void **state)
+{
+	struct fixture *f = *state;
+	char why[512];
+	pf_err err;
+
+	assert_null(open_at(f->directory, false, &err));
+	snprintf(why, sizeof why, "%s: a directory: name a file, such as %s/patterns.db", f->directory, f->directory);
+	assert_string_equal(err.why, why);
+	assert_int_equal(err.code, EISDIR);
+}
+
+static void corrupt(void **state)
+{
+	struct fixture *f = *state;
+	char path[256], why[512], command[512];
+	pf_err err;
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	run_sql(f, "PRAGMA wal_checkpoint(TRUNCATE)");
+	snprintf(path, sizeof path, "%s/cut.db", f->directory);
+	snprintf(command, sizeof command, "head -c 20000 %s > %s", f->path, path);
+	assert_int_equal(system(command), 0);
+	assert_null(open_at(path, false, &err));
+	snprintf(why, sizeof why,
+		 "%s: the database is corrupt: restore a backup, or save what can be read with sqlite3's .recover", path);
+	assert_string_equal(err.why, why);
+	assert_int_equal(err.code, EUCLEAN);
+}
+
+static void made_private(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_asks(f, "SELECT application_id FROM pragma_application_id", 0x70617466);
+	assert_string_equal(ask_text(f, "SELECT journal_mode FROM pragma_journal_mode"), "wal");
+}
+
+static void an_empty_file_is_new(void **state)
+{
+	struct fixture *f = *state;
+	char path[256];
+	pf_store *store;
+	pf_err err;
+
+	snprintf(path, sizeof path, "%s/empty ?#%%.db", f->directory);
+	make_file(path, "");
+	store = open_at(path, false, &err);
+	assert_non_null(store);
+	pf_store_close(store);
+}
+
+static void read_only(void **state)
+{
+	struct fixture *f = *state;
+	pf_totals totals;
+	pf_store *store;
+	pf_err err;
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	store = open_at(f->path, true, &err);
+	assert_non_null(store);
+	assert_int_equal(pf_store_totals(store, 0, &totals, &err), 0);
+	assert_true(totals.patterns > 0);
+	assert_null(pf_txn_begin(store, &err));
+	assert_int_equal(err.code, EROFS);
+	assert_string_equal(err.why, "the database is open read-only");
+	assert_false(pf_store_foreign_commit(store));
+	assert_ok(f, archive(f, 1));
+	assert_true(pf_store_foreign_commit(store));
+	pf_store_close(store);
+}
+
+static void two_writers(void **state)
+{
+	struct fixture *f = *state;
+	pf_store *second;
+	pf_err err;
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	second = open_at(f->path, false, &err);
+	assert_non_null(second);
+	pf_store_foreign_commit(second);
+	assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL));
+	assert_true(pf_store_foreign_commit(second));
+	pf_store_close(second);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
+
+int opening_tests(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(refusals),	 TEST(a_directory), TEST(corrupt),    TEST(made_private), TEST(an_empty_file_is_new),
+		TEST(read_only), TEST(two_writers),
+	};
+
+	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);
+}
