@@ -4,6 +4,7 @@
  * to file; a module's results are allocated for the caller.
  */
 #include "extract.h"
+#include "arena.h"
 #include "category.h"
 #include "collect.h"
 #include "embedded.h"
@@ -46,7 +47,7 @@ struct wanted {
 struct pf_extractor {
 	size_t max_source;
 	unsigned timeout_ms;
-	TSParser *parser;
+	struct arena *arena; /* of the file being read: its parser and its tree */
 	TSQuery *query; /* all rows' queries in one, so that the tree is walked once */
 	TSQueryCursor *cursor;
 	uint8_t *pattern_types; /* of each of the query's patterns, its row */
@@ -227,14 +228,12 @@ static int start(pf_extractor *extractor, pf_err *err)
 {
 	const TSLanguage *grammar = tree_sitter_python();
 
-	extractor->parser = ts_parser_new();
+	arena_install();
+	extractor->arena = arena_new();
 	extractor->cursor = ts_query_cursor_new();
-	if (!extractor->parser || !extractor->cursor || !language_start(&extractor->language, grammar) ||
+	if (!extractor->arena || !extractor->cursor || !language_start(&extractor->language, grammar) ||
 	    !categories_start(&extractor->categories, embedded_categories_csv))
 		return pf_fail(err, ENOMEM, "out of memory");
-	if (!ts_parser_set_language(extractor->parser, grammar))
-		return pf_fail(err, EINVAL, "libtree-sitter cannot read this grammar's version (%u)",
-			       ts_language_version(grammar));
 	return compile_queries(extractor, err);
 }
 
@@ -259,8 +258,7 @@ void pf_extractor_free(pf_extractor *extractor)
 {
 	if (!extractor)
 		return;
-	if (extractor->parser)
-		ts_parser_delete(extractor->parser);
+	arena_free(extractor->arena);
 	if (extractor->query)
 		ts_query_delete(extractor->query);
 	if (extractor->cursor)
@@ -367,18 +365,33 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 		 TSTree **parsed)
 {
 	struct tree *tree = &extractor->tree;
+	TSParser *parser;
 
 	tree->source = source;
 	tree->len = (uint32_t)len;
 	tree->clock = &extractor->clock;
 	tree->failed = false;
-	ts_parser_set_timeout_micros(extractor->parser, (uint64_t)extractor->timeout_ms * 1000);
-	*parsed = ts_parser_parse_string(extractor->parser, NULL, source, (uint32_t)len);
+	/* The parser lives and dies in the arena with its tree: what it keeps from file to file would be gone. */
+	arena_open(extractor->arena);
+	parser = ts_parser_new();
+	if (!ts_parser_set_language(parser, extractor->language.grammar)) {
+		ts_parser_delete(parser);
+		arena_close();
+		return pf_fail(err, EINVAL, "libtree-sitter cannot read this grammar's version (%u)",
+			       ts_language_version(extractor->language.grammar));
+	}
+	ts_parser_set_timeout_micros(parser, (uint64_t)extractor->timeout_ms * 1000);
+	*parsed = ts_parser_parse_string(parser, NULL, source, (uint32_t)len);
+	ts_parser_delete(parser);
+	arena_close();
 	if (!*parsed) {
-		ts_parser_reset(extractor->parser);
 		extractor->clock.late = true;
 		return out_of(extractor, name, err);
 	}
+	/* Where a node had more children than libtree-sitter can count (arena.h), text is missing from the tree. */
+	if (ts_node_end_byte(ts_tree_root_node(*parsed)) != len)
+		return pf_fail(err, EINVAL, "%s: error: too many comments in a row or too deeply nested code, expected fewer than 65,536",
+			       name);
 	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
 		return out_of(extractor, name, err);
 	return 0;
@@ -731,8 +744,7 @@ int pf_extract(pf_extractor *extractor, const char *path, const char *source, si
 		else
 			pf_module_free(result);
 	}
-	if (parsed)
-		ts_tree_delete(parsed);
+	arena_reset(extractor->arena); /* and with it the tree */
 	return rc;
 }
 

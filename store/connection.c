@@ -1,7 +1,6 @@
 /*
  * A database connection: how it is opened, its statements, its errors.
  */
-#include <math.h>
 #include <stdio.h>
 
 #include "store-internal.h"
@@ -209,6 +208,27 @@ static void sql_wilson(sqlite3_context *context, int argc, sqlite3_value **argv)
 			      wilson_lower_bound(sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1])));
 }
 
+/* growth(success, failure, components, bound, and by how much the first three change): of the document's size. */
+static void sql_growth(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+	struct counts old = { sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1]), sqlite3_value_int64(argv[2]) };
+	struct counts change = { sqlite3_value_int64(argv[4]), sqlite3_value_int64(argv[5]),
+				 sqlite3_value_int64(argv[6]) };
+
+	(void)argc;
+	sqlite3_result_int64(context, document_growth(&old, sqlite3_value_double(argv[3]), &change));
+}
+
+static int add_functions(sqlite3 *db)
+{
+	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+	int rc = sqlite3_create_function_v2(db, "wilson", 2, flags, NULL, sql_wilson, NULL, NULL, NULL);
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function_v2(db, "growth", 7, flags, NULL, sql_growth, NULL, NULL, NULL);
+	return rc;
+}
+
 /* `file:PATH?…`, with what would end or change the path escaped. */
 static int uri_of(const char *path, const char *parameters, pf_text *uri, pf_err *err)
 {
@@ -256,9 +276,7 @@ static int harden(struct connection *conn, pf_err *err)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(conn->db, BUSY_MS);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_create_function_v2(conn->db, "wilson", 2,
-						SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-						sql_wilson, NULL, NULL, NULL);
+		rc = add_functions(conn->db);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 

@@ -304,27 +304,35 @@ static int drop_sighting(struct learning *l, int64_t pattern, pf_err *err)
 	return query_run(&q, err);
 }
 
-/* Adds to a pattern's verdicts (or takes away); *SUCCESS and *FAILURE get the counts afterwards. */
-static int carry(struct learning *l, int64_t pattern, int64_t *success, int64_t *failure, pf_err *err)
+/* Adds to a pattern's verdicts, or takes away; COUNTS are what it has, before and afterwards. */
+static int carry(struct learning *l, int64_t pattern, int64_t success, int64_t failure, struct counts *counts,
+		 pf_err *err)
 {
 	int rc;
 
 	QUERY(q, l->txn->conn, STMT_PATTERN_CARRY);
 	query_int(&q, pattern);
-	query_int(&q, *success);
-	query_int(&q, *failure);
+	query_int(&q, success);
+	query_int(&q, failure);
+	query_int(&q, txn_tick(l->txn));
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc;
-	*success = column_int(&q, 0);
-	*failure = column_int(&q, 1);
+	*counts = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
 	return 0;
+}
+
+/* COUNTS before and afterwards, of a pattern that is not archived; it is live while a component shows it. */
+static int change_totals(struct learning *l, pf_scope scope, const struct counts *before, const struct counts *after,
+			 pf_err *err)
+{
+	return totals_change(l->txn, scope, before->components > 0 ? before : NULL, after->components > 0 ? after : NULL,
+			     l->txn->now, err);
 }
 
 static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 {
-	int64_t at = txn_tick(l->txn), success, failure;
-	bool deserted;
+	struct counts before, after;
 	int rc = drop_sighting(l, shown->id, err);
 
 	if (rc < 0)
@@ -332,71 +340,140 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 	{
 		QUERY(q, l->txn->conn, STMT_PATTERN_WITHDRAW);
 		query_int(&q, shown->id);
-		query_int(&q, at);
-		query_text(&q, l->component->name);
+		query_int(&q, txn_tick(l->txn));
 		rc = query_row(&q, err);
 		if (rc <= 0)
 			return rc;
-		success = column_int(&q, 1);
-		failure = column_int(&q, 2);
-		deserted = column_int(&q, 3) == 0;
+		after = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
 	}
-	if (deserted && shown->successor != SIZE_MAX) {
-		l->carried[shown->successor] = (struct carried){ success, failure };
-		success = -success;
-		failure = -failure;
-		rc = carry(l, shown->id, &success, &failure, err);
-		if (rc < 0)
-			return rc;
+	before = (struct counts){ after.success + 1, after.failure, after.components + 1 };
+	if (after.components == 0 && shown->successor != SIZE_MAX) {
+		l->carried[shown->successor] = (struct carried){ after.success, after.failure };
+		rc = carry(l, shown->id, -after.success, -after.failure, &after, err);
 	}
-	return pattern_event(l, EVENT_WITHDRAWN, at, shown->id, shown->path, success, failure, err);
+	if (rc == 0)
+		rc = pattern_examples_renew(l->txn, shown->id, txn_tick(l->txn), err);
+	if (rc == 0 && !shown->archived)
+		rc = change_totals(l, shown->scope, &before, &after, err);
+	return rc < 0 ? rc
+		      : pattern_event(l, EVENT_WITHDRAWN, l->txn->now, shown->id, shown->path, after.success,
+				      after.failure, err);
 }
 
 struct sighted {
-	int64_t id, success, failure;
+	int64_t id;
+	struct counts counts;
 	char file_name[128];
 	bool is_new;
 };
 
-/* 1, or 0 where the pattern is archived or the file name with DIGITS is another pattern's. */
-static int try_sight(struct learning *l, const pf_pattern *p, int digits, int64_t at, struct sighted *s, pf_err *err)
+/* 1, or 0 where the pattern is not there, or archived. */
+static int sight_known(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
 {
-	sqlite3 *db = l->txn->conn->db;
 	const char *name;
 	int rc;
 
-	snprintf(s->file_name, sizeof s->file_name, "%.80s-%.*s.json", p->name, digits, p->signature);
 	QUERY(q, l->txn->conn, STMT_PATTERN_SIGHT);
-	query_text(&q, l->component->name);
-	query_text(&q, pf_pattern_type_name((int)p->type));
-	query_text(&q, p->name);
 	query_text(&q, l->category);
-	query_text(&q, l->subcategory);
 	query_text(&q, pf_component_type_name(l->type));
-	query_text(&q, pf_complexity_range(l->component->complexity_score));
+	query_text(&q, pf_pattern_type_name((int)p->type));
 	query_text(&q, p->signature);
-	query_text(&q, l->component->libraries);
-	query_int(&q, scope_of(l, p->type));
-	query_text(&q, s->file_name);
-	query_int(&q, at);
-	query_text(&q, p->data);
-	sqlite3_set_last_insert_rowid(db, 0); /* an update leaves it so */
+	query_int(&q, txn_tick(l->txn));
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc;
-	s->id = column_int(&q, 0);
-	s->success = column_int(&q, 2);
-	s->failure = column_int(&q, 3);
-	s->is_new = sqlite3_last_insert_rowid(db) == s->id;
 	name = column_text(&q, 1);
 	snprintf(s->file_name, sizeof s->file_name, "%s", name ? name : "");
+	s->id = column_int(&q, 0);
+	s->counts = (struct counts){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
+	return 1;
+}
+
+static int next_pattern_id(pf_txn *txn, int64_t *id, pf_err *err)
+{
+	int rc;
+
+	if (!txn->patterns_known) {
+		QUERY(q, txn->conn, STMT_PATTERN_LAST);
+		rc = query_row(&q, err);
+		if (rc < 0)
+			return rc;
+		txn->pattern_id = rc ? column_int(&q, 0) : 0;
+		txn->patterns_known = true;
+	}
+	*id = txn->pattern_id + 1;
+	return 0;
+}
+
+static int bind_new(struct learning *l, struct query *q, const pf_pattern *p, const struct document *d,
+		    const char *file_name, pf_err *err)
+{
+	pf_text *line = &l->txn->line;
+
+	pf_text_reset(line);
+	document_render(d, line);
+	if (line->failed)
+		return no_memory(err);
+	query_int(q, d->id);
+	query_text(q, d->component_name);
+	query_text(q, d->pattern_type);
+	query_text(q, d->pattern_name);
+	query_text(q, d->category);
+	query_text(q, d->subcategory);
+	query_text(q, d->component_type);
+	query_text(q, d->complexity_range);
+	query_text(q, d->signature);
+	query_text(q, d->libraries);
+	query_int(q, scope_of(l, p->type));
+	query_text(q, file_name);
+	query_int(q, txn_tick(l->txn));
+	query_text(q, d->data);
+	query_int(q, (int64_t)line->len);
+	return 0;
+}
+
+/* 1, or 0 where the pattern is there already (archived), or the file name with DIGITS is another pattern's. */
+static int sight_new(struct learning *l, const pf_pattern *p, int digits, struct sighted *s, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
+	struct document d = {
+		.component_name = l->component->name,
+		.pattern_type = pf_pattern_type_name((int)p->type),
+		.pattern_name = p->name,
+		.category = l->category,
+		.subcategory = l->subcategory,
+		.component_type = pf_component_type_name(l->type),
+		.complexity_range = pf_complexity_range(l->component->complexity_score),
+		.counts = { 1, 0, 1 },
+		.bound = wilson_lower_bound(1, 0),
+		.signature = p->signature,
+		.libraries = l->component->libraries,
+	};
+	int rc = next_pattern_id(l->txn, &d.id, err);
+
+	if (rc == 0)
+		rc = pattern_data_start(p->data, &data, err);
+	if (rc < 0)
+		return rc;
+	d.data = data.bytes;
+	snprintf(s->file_name, sizeof s->file_name, "%.80s-%.*s.json", p->name, digits, p->signature);
+	QUERY(q, l->txn->conn, STMT_PATTERN_ADD);
+	rc = bind_new(l, &q, p, &d, s->file_name, err);
+	if (rc == 0)
+		rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc;
+	l->txn->pattern_id = s->id = d.id;
+	s->counts = d.counts;
+	s->is_new = true;
 	return 1;
 }
 
 /* 1 where the pattern was archived, and is not any longer; else 0. */
-static int restore(struct learning *l, const pf_pattern *p, int64_t at, pf_err *err)
+static int restore(struct learning *l, const pf_pattern *p, pf_err *err)
 {
-	int64_t id, success, failure;
+	struct counts counts, none = { 0 };
+	int64_t id, at = txn_tick(l->txn);
 	int rc;
 
 	QUERY(find, l->txn->conn, STMT_PATTERN_BY_SIGNATURE);
@@ -415,25 +492,29 @@ static int restore(struct learning *l, const pf_pattern *p, int64_t at, pf_err *
 		rc = query_row(&q, err);
 		if (rc <= 0)
 			return rc;
-		success = column_int(&q, 0);
-		failure = column_int(&q, 1);
+		counts = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
 	}
-	rc = pattern_event(l, EVENT_RESTORED, at, id, column_text(&find, 1), success, failure, err);
+	rc = change_totals(l, scope_of(l, p->type), &none, &counts, err);
+	if (rc == 0)
+		rc = pattern_event(l, EVENT_RESTORED, at, id, column_text(&find, 1), counts.success, counts.failure,
+				   err);
 	return rc < 0 ? rc : 1;
 }
 
 /* The pattern's row counts the component; a file name is made longer until no other pattern has it. */
-static int count_sighting(struct learning *l, const pf_pattern *p, int64_t at, struct sighted *s, pf_err *err)
+static int count_sighting(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
 {
-	int rc = try_sight(l, p, 8, at, s, err);
+	int rc = sight_known(l, p, s, err);
 
+	if (rc == 0)
+		rc = sight_new(l, p, 8, s, err);
 	if (rc == 0) {
-		rc = restore(l, p, at, err);
+		rc = restore(l, p, err);
 		if (rc == 1)
-			rc = try_sight(l, p, 8, txn_tick(l->txn), s, err);
+			rc = sight_known(l, p, s, err);
 	}
 	for (int digits = 12; rc == 0 && digits <= 32; digits += 4)
-		rc = try_sight(l, p, digits, at, s, err);
+		rc = sight_new(l, p, digits, s, err);
 	if (rc == 0)
 		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
 	return rc < 0 ? rc : 0;
@@ -457,28 +538,33 @@ static void count_live(struct learning *l, const pf_pattern *p, const char *path
 			p->last_line, is_new);
 }
 
+/* Examples are few: those that come later are not among them. */
+enum { EXAMPLES = 3 };
+
 static int sight(struct learning *l, size_t i, pf_err *err)
 {
 	const pf_pattern *p = &l->component->patterns[i];
 	const struct carried *carried = &l->carried[i];
-	int64_t at = txn_tick(l->txn);
-	struct sighted s;
+	struct sighted s = { 0 };
+	struct counts before;
 	char path[384];
-	int rc = count_sighting(l, p, at, &s, err);
+	int rc = count_sighting(l, p, &s, err);
 
-	if (rc == 0 && (carried->success || carried->failure)) {
-		s.success = carried->success;
-		s.failure = carried->failure;
-		rc = carry(l, s.id, &s.success, &s.failure, err);
-	}
+	before = (struct counts){ s.counts.success - 1, s.counts.failure, s.counts.components - 1 };
+	if (rc == 0 && (carried->success || carried->failure))
+		rc = carry(l, s.id, carried->success, carried->failure, &s.counts, err);
 	if (rc == 0)
 		rc = put_sighting(l, STMT_SIGHTING_ADD, s.id, p, err);
+	if (rc == 0 && !s.is_new && s.counts.components <= EXAMPLES + 1)
+		rc = pattern_examples_renew(l->txn, s.id, txn_tick(l->txn), err);
+	if (rc == 0)
+		rc = change_totals(l, scope_of(l, p->type), &before, &s.counts, err);
 	if (rc < 0)
 		return rc;
 	snprintf(path, sizeof path, "%s/%s/%s/%s", l->category, pf_component_type_name(l->type),
 		 pf_pattern_type_name((int)p->type), s.file_name);
 	count_live(l, p, path, s.is_new);
-	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, path, s.success, s.failure, err);
+	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, path, s.counts.success, s.counts.failure, err);
 }
 
 static int keep(struct learning *l, size_t i, pf_err *err)
@@ -545,6 +631,8 @@ int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
 						   .previous_file = l.previous_file,
 					   });
 	rc = put_sightings(&l, err);
+	if (rc == 0)
+		rc = totals_flush(txn, err);
 	pf_json_end(lesson->receipt);
 	pf_json_end(lesson->receipt);
 	return rc;

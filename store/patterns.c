@@ -88,6 +88,7 @@ int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
 
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err)
 {
+	struct document document;
 	LEASE lease = { 0 };
 	int rc = lease_begin(store, &lease, err);
 
@@ -98,7 +99,23 @@ int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err 
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : no_pattern(err);
-	return column_append(&q, 0, out, err);
+	document = (struct document){
+		.id = column_int(&q, 0),
+		.component_name = column_text(&q, 1),
+		.pattern_type = column_text(&q, 2),
+		.pattern_name = column_text(&q, 3),
+		.category = column_text(&q, 4),
+		.subcategory = column_text(&q, 5),
+		.component_type = column_text(&q, 6),
+		.complexity_range = column_text(&q, 7),
+		.counts = { column_int(&q, 8), column_int(&q, 9), column_int(&q, 10) },
+		.bound = column_real(&q, 11),
+		.signature = column_text(&q, 12),
+		.libraries = column_text(&q, 13),
+		.data = column_text(&q, 14),
+	};
+	document_render(&document, out);
+	return out->failed ? no_memory(err) : 0;
 }
 
 int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
@@ -140,6 +157,7 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 static int archive(pf_txn *txn, int64_t pattern, pf_err *err)
 {
 	int64_t at = txn_tick(txn);
+	struct counts counts = { 0 };
 	int rc;
 
 	QUERY(q, txn->conn, STMT_PATTERN_ARCHIVE);
@@ -148,14 +166,21 @@ static int archive(pf_txn *txn, int64_t pattern, pf_err *err)
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : no_pattern(err);
+	counts.success = column_int(&q, 1);
+	counts.failure = column_int(&q, 2);
+	rc = totals_change(txn, column_int(&q, 3), &counts, NULL, at, err);
+	if (rc == 0)
+		rc = totals_flush(txn, err);
+	if (rc < 0)
+		return rc;
 	return history_add(txn,
 			   &(struct occurrence){
 				   .event = EVENT_ARCHIVED,
 				   .at = at,
 				   .pattern_id = pattern,
 				   .pattern_path = column_text(&q, 0),
-				   .success = column_int(&q, 1),
-				   .failure = column_int(&q, 2),
+				   .success = counts.success,
+				   .failure = counts.failure,
 			   },
 			   err);
 }

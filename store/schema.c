@@ -7,9 +7,6 @@
  * size and total right, and the store does not pay for it. What never changes
  * is guarded: a pattern's place and file name, and history.
  */
-#include <math.h>
-#include <time.h>
-
 #include "store-internal.h"
 
 enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
@@ -348,24 +345,6 @@ static const char *const *const migrations[] = {
 	version_1,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
-
-/*
- * E. B. Wilson, "Probable inference, the law of succession, and statistical
- * inference", Journal of the American Statistical Association 22 (1927): where
- * the true share of successes lies at least, given what was seen.
- */
-double wilson_lower_bound(int64_t success, int64_t failure)
-{
-	const double z = 1.959964; /* 95 %, two-sided */
-	double n = (double)success + (double)failure;
-	double share, bound;
-
-	if (n <= 0)
-		return 0.0;
-	share = (double)success / n;
-	bound = (share + z * z / (2 * n) - z * sqrt((share * (1 - share) + z * z / (4 * n)) / n)) / (1 + z * z / n);
-	return bound > 0 ? bound : 0.0;
-}
 
 static int upgrade(struct connection *conn, pf_err *err)
 {

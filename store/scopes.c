@@ -195,3 +195,65 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 	}
 	return rc;
 }
+
+/* ---- writing ---- */
+
+static void add_counts(struct totals_change *t, const struct counts *counts, int sign)
+{
+	double confidence = confidence_score(counts->success, counts->failure);
+
+	t->patterns += sign;
+	t->success += sign * counts->success;
+	t->failure += sign * counts->failure;
+	*(confidence >= 0.9 ? &t->high : confidence >= 0.7 ? &t->medium : &t->low) += sign;
+	t->confidence_ppb += sign * (int64_t)(confidence * 1e9 + 0.5);
+}
+
+int totals_change(pf_txn *txn, pf_scope scope, const struct counts *before, const struct counts *after, int64_t at,
+		  pf_err *err)
+{
+	struct totals_change *t = txn->totals;
+	int rc;
+
+	while (t < txn->totals + txn->totals_count && t->scope != scope)
+		t++;
+	if (t == txn->totals + TOTALS_ROOM) {
+		rc = totals_flush(txn, err);
+		if (rc < 0)
+			return rc;
+		t = txn->totals;
+	}
+	if (t == txn->totals + txn->totals_count) {
+		*t = (struct totals_change){ .scope = scope };
+		txn->totals_count++;
+	}
+	if (before)
+		add_counts(t, before, -1);
+	if (after)
+		add_counts(t, after, 1);
+	t->at = at;
+	return 0;
+}
+
+int totals_flush(pf_txn *txn, pf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < txn->totals_count && rc == 0; i++) {
+		const struct totals_change *t = &txn->totals[i];
+
+		QUERY(q, txn->conn, STMT_DIRECTORY_ADD);
+		query_int(&q, t->scope);
+		query_int(&q, t->patterns);
+		query_int(&q, t->success);
+		query_int(&q, t->failure);
+		query_int(&q, t->high);
+		query_int(&q, t->medium);
+		query_int(&q, t->low);
+		query_int(&q, t->confidence_ppb);
+		query_int(&q, t->at);
+		rc = query_run(&q, err);
+	}
+	txn->totals_count = 0;
+	return rc;
+}

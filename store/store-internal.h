@@ -106,8 +106,23 @@ int no_memory(pf_err *err);
 int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err);
 /* Words the failure RC (an SQLite result) of the first look into PATH. */
 int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
+
+/* ---- confidence.c ---- */
+
+struct counts {
+	int64_t success, failure, components;
+};
+
+enum { RATIO_ROOM = 8 };
+
 /* The Wilson score interval's lower bound at 95 %. */
 double wilson_lower_bound(int64_t success, int64_t failure);
+/* success/(success + failure); 0 where there is neither. */
+double confidence_score(int64_t success, int64_t failure);
+/* A ratio from 0 to 1 as documents have it: three decimals, no zeros at the end but one. Returns its length. */
+int ratio_print(double ratio, char text[RATIO_ROOM]);
+/* By how many bytes a pattern's document grows where its counts change; BOUND is the old lower bound. */
+int64_t document_growth(const struct counts *old, double bound, const struct counts *change);
 
 /* ---- store.c ---- */
 
@@ -138,6 +153,14 @@ size_t store_max_source(const pf_store *store);
 
 /* ---- txn.c ---- */
 
+/* What is to be added to a directory's totals. */
+struct totals_change {
+	pf_scope scope;
+	int64_t patterns, success, failure, high, medium, low, confidence_ppb;
+	int64_t at;
+};
+enum { TOTALS_ROOM = 32 };
+
 /* The write transaction; it holds the store's writer_lock. */
 struct pf_txn {
 	pf_store *store;
@@ -147,6 +170,10 @@ struct pf_txn {
 	int64_t history_id;    /* of the last event */
 	int64_t history_end;   /* where its line ends */
 	bool broken;           /* the database gave the whole transaction up */
+	int64_t pattern_id;    /* the last one, likewise */
+	bool patterns_known;
+	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
+	size_t totals_count;
 	pf_text line;          /* scratch */
 };
 
@@ -238,10 +265,37 @@ void ids_free(struct ids *ids);
 int ids_add(struct ids *ids, int64_t id, pf_err *err);
 void ids_sort_unique(struct ids *ids);
 
+/* ---- document.c ---- */
+
+struct document {
+	int64_t id;
+	const char *component_name, *pattern_type, *pattern_name, *category;
+	const char *subcategory; /* or NULL */
+	const char *component_type, *complexity_range;
+	struct counts counts;
+	double bound;
+	const char *signature, *libraries, *data;
+};
+
+/* The only maker of pattern documents; the view pattern_sizes of the schema says how long one is. */
+void document_render(const struct document *document, pf_text *out);
+/* pattern_data of a new pattern, from the extractor's FIELDS; it ends in a line of examples, none so far. */
+int pattern_data_start(const char *fields, pf_text *data, pf_err *err);
+/* Takes the examples anew from the sightings. */
+int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err);
+
 /* ---- scopes.c ---- */
 
 /* The scopes at and below SCOPE. */
 void scope_range(pf_scope scope, int64_t *first, int64_t *last);
+/*
+ * A pattern of the directory SCOPE changed: its counts BEFORE, or NULL where it
+ * was not live, and AFTER. Gathered in TXN; totals_flush() writes them, a row a
+ * directory, before the savepoint ends.
+ */
+int totals_change(pf_txn *txn, pf_scope scope, const struct counts *before, const struct counts *after, int64_t at,
+		  pf_err *err);
+int totals_flush(pf_txn *txn, pf_err *err);
 /* The id of a category, made where MAKE and it is not there; ENOENT. */
 int category_id(struct connection *conn, const char *name, bool make, int64_t *id, pf_err *err);
 

@@ -118,7 +118,8 @@ int savepoint_end(pf_txn *txn, int rc, pf_err *err)
 	if (pf_txn_broken(txn))
 		return rc < 0 ? rc : pf_fail(err, EIO, "the database gave the transaction up");
 	if (rc < 0) {
-		txn->history_known = false;
+		txn->history_known = txn->patterns_known = false;
+		txn->totals_count = 0;
 		ended = run(txn->conn, STMT_ROLLBACK_TO, NULL);
 	}
 	if (ended == 0)

@@ -97,6 +97,16 @@ static int resolve(struct connection *conn, const pf_verdict *verdict, struct re
 	return rc;
 }
 
+/* The row of a pattern's verdict: its directory's totals. */
+static int count_verdict(pf_txn *txn, const pf_verdict *verdict, struct query *q, int64_t at, pf_err *err)
+{
+	struct counts after = { column_int(q, 1), column_int(q, 2), 0 }, before = after;
+
+	before.success -= verdict->success;
+	before.failure -= !verdict->success;
+	return totals_change(txn, column_int(q, 3), &before, &after, at, err);
+}
+
 static int judge_one(pf_txn *txn, const pf_verdict *verdict, enum stmt stmt, int64_t id, pf_err *err)
 {
 	bool pattern = stmt == STMT_PATTERN_VERDICT;
@@ -111,6 +121,9 @@ static int judge_one(pf_txn *txn, const pf_verdict *verdict, enum stmt stmt, int
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern or component");
+	rc = pattern ? count_verdict(txn, verdict, &q, at, err) : 0;
+	if (rc < 0)
+		return rc;
 	return history_add(txn,
 			   &(struct occurrence){
 				   .event = verdict->success ? EVENT_SUCCESS : EVENT_FAILURE,
@@ -160,6 +173,8 @@ static int apply(pf_txn *txn, const pf_verdict *verdict, pf_err *err)
 		rc = judge_one(txn, verdict, STMT_COMPONENT_VERDICT, about.components.ids[i], err);
 	for (size_t i = 0; i < about.patterns.count && rc == 0; i++)
 		rc = judge_one(txn, verdict, STMT_PATTERN_VERDICT, about.patterns.ids[i], err);
+	if (rc == 0)
+		rc = totals_flush(txn, err);
 	return rc < 0 ? rc : count_pairs(txn, verdict, &about.patterns, err);
 }
 

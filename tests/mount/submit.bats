@@ -163,7 +163,7 @@ load helper
 @test "a file of 4 MiB and one byte is refused, one of 1 MiB is accepted" {
   { operator BigOperator; yes '# padding' | head -c $((4 << 20)); } >"$TMP/big.py"
   fails 'File too large' cp "$TMP/big.py" "$IN/"
-  { operator BigOperator; yes '# padding' | head -c $((1 << 20)); } >"$TMP/large.py"
+  { operator BigOperator; yes '# sixty-four bytes of padding, so that the lines are not too many' | head -c $((1 << 20)); } >"$TMP/large.py"
   cp "$TMP/large.py" "$IN/"
   cmp "$TMP/large.py" "$MNT/components/BigOperator/source.py"
 }

@@ -95,8 +95,8 @@ void run_sql(struct fixture *f, const char *sql)
 
 /* Each counts what is wrong. */
 static const char *const invariants[] = {
-	"SELECT count(*) FROM code_patterns WHERE size <> length(CAST(document AS BLOB))",
-	"SELECT count(*) FROM code_patterns WHERE NOT json_valid(document)",
+	"SELECT count(*) FROM code_patterns p WHERE size <> (SELECT size FROM pattern_sizes s WHERE s.id = p.id)",
+	"SELECT count(*) FROM code_patterns WHERE NOT json_valid(pattern_data)",
 	"SELECT count(*) FROM code_patterns p WHERE component_count <>"
 	" (SELECT count(*) FROM sightings s WHERE s.pattern_id = p.id)",
 	"SELECT count(*) FROM code_patterns WHERE success_count < component_count",
@@ -104,11 +104,12 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM code_patterns p WHERE scope >> 8 <> (SELECT id FROM categories WHERE name = p.category)",
 	"SELECT count(*) FROM code_patterns WHERE file_name NOT GLOB pattern_name || '-????????*.json'",
 	/* Totals are sums. */
-	"SELECT count(*) FROM directories d WHERE (patterns, success, failure, high, medium, low) IS NOT"
+	"SELECT count(*) FROM directories d WHERE (patterns, success, failure, high, medium, low, confidence_ppb) IS NOT"
 	" (SELECT count(*), coalesce(sum(success_count), 0), coalesce(sum(failure_count), 0),"
 	"  coalesce(sum(confidence_score >= 0.9), 0),"
 	"  coalesce(sum(confidence_score >= 0.7 AND confidence_score < 0.9), 0),"
-	"  coalesce(sum(confidence_score < 0.7), 0)"
+	"  coalesce(sum(confidence_score < 0.7), 0),"
+	"  coalesce(sum(CAST(confidence_score * 1e9 + 0.5 AS INTEGER)), 0)"
 	"  FROM code_patterns p WHERE p.scope = d.scope AND archived = 0 AND component_count > 0)",
 	"SELECT count(*) FROM (SELECT DISTINCT scope FROM code_patterns WHERE archived = 0 AND component_count > 0)"
 	" WHERE scope NOT IN (SELECT scope FROM directories)",
@@ -116,7 +117,7 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM component_totals t WHERE components <>"
 	" (SELECT count(*) FROM components c WHERE c.component_type = t.component_type)",
 	"SELECT count(*) FROM components c WHERE (pattern_count, path_bytes) IS NOT"
-	" (SELECT count(*), coalesce(sum(length(p.path)), 0) FROM sightings s JOIN code_patterns p"
+	" (SELECT count(*), coalesce(sum(length(p.category || p.component_type || p.pattern_type || p.file_name) + 3), 0) FROM sightings s JOIN code_patterns p"
 	"  ON p.id = s.pattern_id WHERE s.component_id = c.id AND p.archived = 0)",
 	"SELECT count(*) FROM components c JOIN component_records r ON r.component_id = c.id"
 	" WHERE record_size <> length(CAST(record AS BLOB))",

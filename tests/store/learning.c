@@ -34,8 +34,8 @@ static void further_components_add_one(void **state)
 	}
 	assert_asks(f, "SELECT count(*) FROM code_patterns WHERE component_count = 6 AND success_count = 6",
 		    ask(f, "SELECT count(*) FROM code_patterns"));
-	assert_string_equal(ask_text(f, "SELECT examples FROM code_patterns LIMIT 1"),
-			    "[\"C1Operator\", \"C2Operator\", \"C3Operator\"]");
+	assert_string_equal(ask_text(f, "SELECT json_extract(pattern_data, '$.examples') FROM code_patterns LIMIT 1"),
+			    "[\"C1Operator\",\"C2Operator\",\"C3Operator\"]");
 	assert_string_equal(ask_text(f, "SELECT component_name FROM code_patterns LIMIT 1"), "C0Operator");
 }
 
@@ -236,9 +236,9 @@ static void file_names_grow_where_they_clash(void **state)
 	run_sql(f, "INSERT INTO categories (name) VALUES ('other')");
 	run_sql(f, "INSERT INTO code_patterns (component_name, pattern_type, pattern_name, category, component_type,"
 		   " complexity_range, confidence_lower_bound, component_count, pattern_signature, scope, file_name,"
-		   " mtime, payload) SELECT component_name, pattern_type, pattern_name, 'other', component_type,"
+		   " mtime, pattern_data) SELECT component_name, pattern_type, pattern_name, 'other', component_type,"
 		   " complexity_range, 0, 0, substr(pattern_signature, 1, 12) || '00000000000000000000',"
-		   " scope & 255 | (SELECT id << 8 FROM categories WHERE name = 'other'), file_name, 0, payload FROM g");
+		   " scope & 255 | (SELECT id << 8 FROM categories WHERE name = 'other'), file_name, 0, pattern_data FROM g");
 	assert_ok(f, submit(f, IN, "b.json", "{\"category\": \"other\"}"));
 	scope = (scope & 255) | ask(f, "SELECT id << 8 FROM categories WHERE name = 'other'");
 	assert_asks(f, "SELECT count(*) FROM code_patterns WHERE category = 'other' AND pattern_name = 'guard'", 2);

@@ -111,7 +111,7 @@ static void refusals(void **state)
 	assert_refused(f, verdict(f, true, PF_TARGET_COMPONENT, 77, NULL), ENOENT, "no such component");
 	assert_refused(f, verdict(f, true, PF_TARGET_PATTERN, 1, "\xff"), EILSEQ, "a note that is not UTF-8");
 	assert_ok(f, archive(f, 1));
-	snprintf(path, sizeof path, "%s", ask_text(f, "SELECT path FROM code_patterns WHERE id = 1"));
+	snprintf(path, sizeof path, "%s", ask_text(f, "SELECT pattern FROM pattern_history WHERE pattern_id = 1"));
 	snprintf(sentence, sizeof sentence, "%s: archived, or no component shows it any longer", path);
 	assert_refused(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL), ENOENT, sentence);
 }

@@ -1,0 +1,100 @@
+/*
+ * A pattern's document, and its last part, pattern_data.
+ */
+#include "store-internal.h"
+
+void document_render(const struct document *d, pf_text *out)
+{
+	pf_json json = pf_json_start(out, false);
+	char confidence[RATIO_ROOM], bound[RATIO_ROOM];
+
+	ratio_print(confidence_score(d->counts.success, d->counts.failure), confidence);
+	ratio_print(d->bound, bound);
+	pf_json_object(&json, NULL);
+	pf_json_int(&json, "id", d->id);
+	pf_json_string(&json, "component_name", d->component_name);
+	pf_json_string(&json, "pattern_type", d->pattern_type);
+	pf_json_string(&json, "pattern_name", d->pattern_name);
+	pf_json_string(&json, "category", d->category);
+	pf_json_string(&json, "subcategory", d->subcategory);
+	pf_json_string(&json, "component_type", d->component_type);
+	pf_json_string(&json, "complexity_range", d->complexity_range);
+	pf_json_int(&json, "success_count", d->counts.success);
+	pf_json_int(&json, "failure_count", d->counts.failure);
+	pf_json_raw(&json, "confidence_score", confidence);
+	pf_json_raw(&json, "confidence_lower_bound", bound);
+	pf_json_int(&json, "component_count", d->counts.components);
+	pf_json_string(&json, "pattern_signature", d->signature);
+	pf_json_raw(&json, "libraries_involved", d->libraries ? d->libraries : "[]");
+	pf_json_raw(&json, "pattern_data", d->data ? d->data : "{}");
+	pf_json_end(&json);
+}
+
+/* The last member, and the end of the object. */
+static int add_examples(struct connection *conn, int64_t pattern, pf_text *data, pf_err *err)
+{
+	const char *before = "";
+	int rc;
+
+	pf_text_puts(data, "\n    \"examples\": [");
+	if (pattern) {
+		QUERY(q, conn, STMT_PATTERN_EXAMPLES);
+		query_int(&q, pattern);
+		while ((rc = query_row(&q, err)) > 0) {
+			const char *name = column_text(&q, 0);
+
+			pf_text_puts(data, before);
+			pf_json_quote(data, name ? name : "", name ? strlen(name) : 0);
+			before = ", ";
+		}
+		if (rc < 0)
+			return rc;
+	}
+	pf_text_puts(data, "]\n  }");
+	return data->failed ? no_memory(err) : 0;
+}
+
+int pattern_data_start(const char *fields, pf_text *data, pf_err *err)
+{
+	pf_text_puts(data, "{\n");
+	pf_text_puts(data, fields);
+	pf_text_puts(data, ",");
+	return add_examples(NULL, 0, data, err);
+}
+
+/* Where the line of the examples begins: the last but one of DATA. */
+static size_t examples_offset(const char *data, size_t len)
+{
+	for (int lines = 0; len > 0; len--)
+		if (data[len - 1] == '\n' && ++lines == 2)
+			return len - 1;
+	return 0;
+}
+
+int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
+	size_t old_len;
+	int rc;
+
+	{
+		QUERY(q, txn->conn, STMT_PATTERN_DATA);
+		query_int(&q, pattern);
+		rc = query_row(&q, err);
+		if (rc > 0)
+			rc = column_append(&q, 0, &data, err);
+	}
+	if (rc < 0 || !data.len)
+		return rc;
+	old_len = data.len;
+	data.len = examples_offset(data.bytes, data.len);
+	rc = add_examples(txn->conn, pattern, &data, err);
+	if (rc < 0)
+		return rc;
+	QUERY(q, txn->conn, STMT_PATTERN_PUT_DATA);
+	query_int(&q, pattern);
+	query_text_len(&q, data.bytes, data.len);
+	query_int(&q, (int64_t)data.len - (int64_t)old_len);
+	query_int(&q, at);
+	return query_run(&q, err);
+}
