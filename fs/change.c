@@ -632,6 +632,12 @@ static void *notifier_main(void *arg)
 	}
 }
 
+void writer_tell(struct writer *w, uint64_t ino)
+{
+	if (w->kernel)
+		w->kernel->inval_inode(w->kernel_arg, ino, true);
+}
+
 void writer_submit(struct writer *w, struct change *change)
 {
 	change->next = NULL;

@@ -105,6 +105,8 @@ struct kernel_ops {
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err);
 void writer_set_kernel(struct writer *writer, const struct kernel_ops *ops, void *arg);
+/* Tells the kernel at once that NODE's attributes, and its pages or listing, are stale. Any thread. */
+void writer_tell(struct writer *writer, uint64_t ino);
 /* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
 void writer_submit(struct writer *writer, struct change *change);
 /* Carries out what is queued, answers all, and ends. NULL is fine. */

@@ -173,6 +173,18 @@ static void judge(struct pf_fs *fs, struct change *change)
 	writer_return_extractor(fs->writer, extractor);
 }
 
+/* A write was refused for its size: what is there is not whole, and is not judged. */
+static void refuse_size(struct pf_fs *fs, struct change *change)
+{
+	pf_file file = { 0 };
+
+	pf_store_file_stat(fs->store, change->id, &file, NULL);
+	change->op = CHANGE_REFUSE;
+	change->code = EFBIG;
+	snprintf(change->why, sizeof change->why,
+		 "%s: error: the file is too large, expected at most %zu bytes (-o max_source=)", file.name, fs->max_file);
+}
+
 int file_flush(struct pf_fs *fs, struct node node, struct change *change, pf_err *err)
 {
 	struct draft_copy copy = { 0 };
@@ -183,10 +195,7 @@ int file_flush(struct pf_fs *fs, struct node node, struct change *change, pf_err
 	change->asker_ino = node_ino(node);
 	change->op = CHANGE_WRITE;
 	if (copy.too_large) {
-		change->op = CHANGE_REFUSE;
-		change->code = EFBIG;
-		snprintf(change->why, sizeof change->why, "error: the file is too large, expected at most %zu bytes (-o max_source=)",
-			 fs->max_file);
+		refuse_size(fs, change);
 	} else if (copy.judge) {
 		change->op = CHANGE_CLOSE;
 		judge(fs, change);

@@ -146,23 +146,27 @@ static int start_daemon(pf_err *err)
 
 /* ---- Serving ---- */
 
-static struct pf_fs *open_fs(const struct options *options, bool *read_only, pf_err *err)
+static struct pf_fs *open_fs(const struct options *options, bool read_only, pf_err *err)
 {
 	pf_store_options store_options = {
-		.read_only = options->read_only,
+		.read_only = read_only,
 		.sync = options->sync && strcmp(options->sync, "normal") == 0 ? PF_SYNC_NORMAL : PF_SYNC_FULL,
 		.limits = { .max_source = options->max_source },
 	};
 	pf_store *store = pf_store_open(options->database, &store_options, err);
 
-	if (!store && err->code == EROFS && !options->read_write) {
-		pf_log(PF_LOG_NOTICE, "%s: mounting read-only", err->why);
-		pf_err_clear(err);
-		store_options.read_only = true;
-		store = pf_store_open(options->database, &store_options, err);
-	}
-	*read_only = store_options.read_only;
-	return store ? fs_new(store, &store_options.limits, store_options.read_only, err) : NULL;
+	return store ? fs_new(store, &store_options.limits, read_only, err) : NULL;
+}
+
+/* A database on a read-only disk is mounted read-only, unless `rw` was asked for: then opening it will fail. */
+static bool is_read_only(const struct options *options)
+{
+	if (options->read_only)
+		return true;
+	if (options->read_write || access(options->database, W_OK) == 0 || errno != EROFS)
+		return false;
+	pf_log(PF_LOG_NOTICE, "%s is on a read-only disk: mounting read-only", options->database);
+	return true;
 }
 
 static int add_mount_options(struct options *options, bool read_only, pf_err *err)
@@ -197,55 +201,55 @@ static int loop(struct ll *ll)
 	return result;
 }
 
-static int serve(struct options *options, struct pf_fs *fs, bool read_only, pf_err *err)
+/* With a session, so that no wrong option is found after the database was made. */
+static int serve(struct options *options, struct ll *ll, bool read_only, pf_err *err)
 {
+	int result;
+
+	ll->fs = open_fs(options, read_only, err);
+	if (!ll->fs)
+		return -err->code;
+	if (fuse_set_signal_handlers(ll->session) < 0 || fuse_session_mount(ll->session, options->mountpoint) < 0) {
+		fs_free(ll->fs);
+		return pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
+	}
+	fs_set_kernel(ll->fs, &ll_kernel_ops, ll);
+	result = loop(ll);
+	/* A signal ends the loop with its number. What is queued is committed and answered before the kernel hears
+	 * that nobody serves any more. */
+	fs_stop(ll->fs);
+	fuse_session_unmount(ll->session);
+	fuse_remove_signal_handlers(ll->session);
+	fs_free(ll->fs);
+	return result < 0 ? pf_fail(err, -result, "cannot serve %s: %s", options->mountpoint, strerror(-result)) : 0;
+}
+
+static int run(struct options *options, pf_err *err)
+{
+	bool read_only = is_read_only(options);
 	struct ll ll = {
-		.fs = fs,
 		.uid = options->has_uid ? options->uid : getuid(),
 		.gid = options->has_gid ? options->gid : getgid(),
 		.umask = options->umask,
 		.single_threaded = options->single_threaded,
 		.ready = say_ready,
 	};
-	int result = add_mount_options(options, read_only, err);
-
-	if (result < 0)
-		return result;
-	ll.session = fuse_session_new(&options->args, &ll_ops, sizeof ll_ops, &ll);
-	if (!ll.session)
-		return pf_fail(err, EINVAL, "cannot start a session: an option above is not known (-h for help)");
-	if (fuse_set_signal_handlers(ll.session) < 0 || fuse_session_mount(ll.session, options->mountpoint) < 0) {
-		fuse_session_destroy(ll.session);
-		return pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
-	}
-	fs_set_kernel(fs, &ll_kernel_ops, &ll);
-	result = loop(&ll);
-	/* A signal ends the loop with its number. What is queued is committed and answered before the kernel
-	 * hears that nobody serves any more; what comes later finds no reader of the queue and is cut off. */
-	fs_stop(fs);
-	fuse_session_unmount(ll.session);
-	fuse_remove_signal_handlers(ll.session);
-	fuse_session_destroy(ll.session);
-	return result < 0 ? pf_fail(err, -result, "cannot serve %s: %s", options->mountpoint, strerror(-result)) : 0;
-}
-
-static int run(struct options *options, pf_err *err)
-{
-	struct pf_fs *fs;
-	bool read_only;
 	int result = check_device(err);
 
 	if (result == 0)
 		result = check_mountpoint(options->mountpoint, err);
-	if (result == 0 && !options->foreground && !options->debug)
-		result = start_daemon(err);
+	if (result == 0)
+		result = add_mount_options(options, read_only, err);
 	if (result < 0)
 		return result;
-	fs = open_fs(options, &read_only, err);
-	if (!fs)
-		return -err->code;
-	result = serve(options, fs, read_only, err);
-	fs_free(fs);
+	ll.session = fuse_session_new(&options->args, &ll_ops, sizeof ll_ops, &ll);
+	if (!ll.session)
+		return pf_fail(err, EINVAL, "an option above is not known (-h for help)");
+	if (!options->foreground && !options->debug)
+		result = start_daemon(err);
+	if (result == 0)
+		result = serve(options, &ll, read_only, err);
+	fuse_session_destroy(ll.session);
 	return result;
 }
 

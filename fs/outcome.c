@@ -416,10 +416,12 @@ static int take_lines(struct pf_fs *fs, struct node node, const char *bytes, siz
 void outcome_settled(struct pf_fs *fs, struct node node, const pf_err *err)
 {
 	struct outcome_state *state;
+	bool listing_changed = false;
 
 	pthread_mutex_lock(&fs->outcomes->lock);
 	state = find_state(fs->outcomes, node_ino(node), err != NULL);
 	if (state) {
+		listing_changed = !state->error != !err;
 		free(state->error);
 		state->error = NULL;
 		state->error_at = state->touched = fs_now();
@@ -433,6 +435,8 @@ void outcome_settled(struct pf_fs *fs, struct node node, const pf_err *err)
 		}
 	}
 	pthread_mutex_unlock(&fs->outcomes->lock);
+	if (listing_changed && fs->writer)
+		writer_tell(fs->writer, node_ino(directory_of(node)));
 }
 
 /* Lines come in: a verdict to commit (1), nothing yet (0), or a refusal. */
