@@ -289,8 +289,10 @@ static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 	/* secure_delete, on in some builds, would write zeroes over every byte that an update frees. */
 	if (sync == PF_SYNC_NORMAL)
 		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
+		       "PRAGMA temp_store = MEMORY;"
 		       "PRAGMA synchronous = NORMAL;";
 	return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
+		       "PRAGMA temp_store = MEMORY;"
 	       "PRAGMA synchronous = FULL;";
 }
 

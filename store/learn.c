@@ -345,6 +345,7 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 		if (rc <= 0)
 			return rc;
 		after = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
+		rc = 0;
 	}
 	before = (struct counts){ after.success + 1, after.failure, after.components + 1 };
 	if (after.components == 0 && shown->successor != SIZE_MAX) {

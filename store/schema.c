@@ -197,13 +197,12 @@ static const char *const version_1[] = {
 	"CASE WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 10 THEN 5 WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 100"    \
 	" THEN 4 ELSE 3 END"
 #define BYTES(x) "length(CAST(" x " AS BLOB))"
-	/* Every key and all that stands around the values is 408 bytes. */
-	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 408 + length(id) + " BYTES(ESCAPED("component_name"))
+	/* Every key and all that stands around the values is 360 bytes. */
+	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 360 + length(id) + " BYTES(ESCAPED("component_name"))
 	" + length(pattern_type) + length(pattern_name) + length(category) + " BYTES(STRING_OR_NULL("subcategory"))
 	" + length(component_type) + length(complexity_range) + length(success_count) + length(failure_count) + "
 	RATIO_LENGTH("confidence_score") " + " RATIO_LENGTH("confidence_lower_bound") " + length(component_count)"
-	" + length(pattern_signature) + " BYTES("libraries_involved") " + " BYTES("pattern_data") " FROM code_patterns;"
-	,
+	" + length(pattern_signature) + " BYTES("libraries_involved") " + " BYTES("pattern_data") " FROM code_patterns;",
 	"CREATE VIEW directory_sums (scope, patterns, success, failure, high, medium, low, confidence_ppb) AS"
 	"  SELECT scope, count(*), sum(success_count), sum(failure_count), sum(confidence_score >= 0.9),"
 	"    sum(confidence_score >= 0.7 AND confidence_score < 0.9), sum(confidence_score < 0.7),"

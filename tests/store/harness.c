@@ -132,7 +132,8 @@ static const char *const invariants[] = {
 	" WHERE h.success_count <> p.success_count OR h.failure_count <> p.failure_count",
 	"SELECT count(*) FROM history a JOIN history b ON b.id = a.id + 1"
 	" WHERE b.end_offset <= a.end_offset OR b.at < a.at",
-	"SELECT count(*) FROM code_patterns p WHERE mtime > (SELECT max(at) FROM history)",
+	/* A change by hand moves the time by one nanosecond, and is no event. */
+	"SELECT count(*) FROM code_patterns p WHERE mtime > (SELECT max(at) FROM history) + 100",
 	/* incoming/ */
 	"SELECT count(*) FROM files d WHERE children <> (SELECT count(*) FROM files f WHERE f.parent = d.id AND listed)"
 	" + (SELECT count(*) FROM notes n WHERE n.parent = d.id AND listed)",
