@@ -8,9 +8,9 @@ load helper
 picture() {
   (
     cd "$MNT" || exit 1
-    find . ! -path ./README.md ! -path './query*' ! -path . -printf '%p %y %i %s %m\n' | sort
+    find . ! -path ./README.md ! -path . -printf '%p %y %i %s %m\n' | sort
     find ml incoming/* components/* history.jsonl stats.json ! -name outcome -printf '%p %T@\n' | sort
-    find . -type f ! -path ./README.md ! -path './query*' -print0 | sort -z | xargs -0 cksum
+    find . -type f ! -path ./README.md -print0 | sort -z | xargs -0 cksum
   )
 }
 
