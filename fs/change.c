@@ -33,6 +33,7 @@ struct stale {
 	size_t inode_count, inode_room;
 	struct stale_entry *entries;
 	size_t entry_count, entry_room;
+	bool gone;   /* a pattern is gone, and perhaps its directory with it */
 	bool failed; /* memory ran out: a notice is missing */
 };
 
@@ -296,6 +297,7 @@ static int each_change(void *arg, const pf_change *change)
 	}
 	stale_inode(stale, (struct node){ NODE_PATTERN, change->id }, true);
 	stale_scope(stale, change->scope);
+	stale->gone |= change->gone;
 	if (change->maybe_new || change->gone)
 		stale_entry(stale, (struct node){ NODE_SCOPE, change->scope }, change->name);
 	return 0;
@@ -323,7 +325,7 @@ static void drop_duplicates(struct stale *stale)
 /* A directory that holds nothing any more is gone: its name in its parent. */
 static void stale_empty_scopes(struct writer *w, struct stale *stale)
 {
-	for (size_t i = 0; i < stale->inode_count; i++) {
+	for (size_t i = 0; stale->gone && i < stale->inode_count; i++) {
 		struct node node, parent = NODE_ROOT_ID;
 		pf_totals totals;
 		pf_text path = { 0 };

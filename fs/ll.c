@@ -175,6 +175,15 @@ static struct change *start_change(fuse_req_t request, void (*answer)(struct cha
 	return change;
 }
 
+/* The same where the node has that write side and the mount is writable; otherwise it replies EROFS. */
+static struct change *start_write(fuse_req_t request, bool has_side, void (*answer)(struct change *, int))
+{
+	if (has_side && !ll_of(request)->fs->read_only)
+		return start_change(request, answer);
+	fuse_reply_err(request, EROFS);
+	return NULL;
+}
+
 /* What a row's write side returned: queue, or answer at once. */
 static void finish(struct change *change, int result, const pf_err *err)
 {
@@ -428,11 +437,7 @@ static void ll_write(fuse_req_t request, fuse_ino_t ino, const char *bytes, size
 	(void)fi;
 	if (!decode(request, ino, &node))
 		return;
-	if (!node_kinds[node.kind].write || ll->fs->read_only) {
-		fuse_reply_err(request, EROFS);
-		return;
-	}
-	change = start_change(request, answer_written);
+	change = start_write(request, node_kinds[node.kind].write, answer_written);
 	if (!change)
 		return;
 	change->written = size;
@@ -481,11 +486,7 @@ static void ll_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *st, int 
 	if (!decode(request, ino, &node))
 		return;
 	kind = &node_kinds[node.kind];
-	if (!kind->setattr || ll->fs->read_only) {
-		fuse_reply_err(request, EROFS);
-		return;
-	}
-	change = start_change(request, answer_attr);
+	change = start_write(request, kind->setattr, answer_attr);
 	if (!change)
 		return;
 	change->asker_ino = ino;
@@ -497,43 +498,38 @@ static void ll_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *st, int 
 	finish(change, result, &err);
 }
 
-static void ll_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+/* flush and fsync: where nothing is ever pending there is nothing to do. */
+static void settle(fuse_req_t request, fuse_ino_t ino, bool at_close)
 {
 	struct ll *ll = ll_of(request);
+	int (*side)(struct pf_fs *, struct node, struct change *, pf_err *);
 	struct change *change;
 	pf_err err = { 0 };
 	struct node node;
 
-	(void)fi;
 	if (!decode(request, ino, &node))
 		return;
-	if (!node_kinds[node.kind].flush || ll->fs->read_only) {
+	side = at_close ? node_kinds[node.kind].flush : node_kinds[node.kind].fsync;
+	if (!side || ll->fs->read_only) {
 		fuse_reply_err(request, 0);
 		return;
 	}
 	change = start_change(request, answer_err);
 	if (change)
-		finish(change, node_kinds[node.kind].flush(ll->fs, node, change, &err), &err);
+		finish(change, side(ll->fs, node, change, &err), &err);
+}
+
+static void ll_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)fi;
+	settle(request, ino, true);
 }
 
 static void ll_fsync(fuse_req_t request, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
 {
-	struct ll *ll = ll_of(request);
-	struct change *change;
-	pf_err err = { 0 };
-	struct node node;
-
 	(void)datasync;
 	(void)fi;
-	if (!decode(request, ino, &node))
-		return;
-	if (!node_kinds[node.kind].fsync || ll->fs->read_only) {
-		fuse_reply_err(request, 0); /* nothing is ever pending there */
-		return;
-	}
-	change = start_change(request, answer_err);
-	if (change)
-		finish(change, node_kinds[node.kind].fsync(ll->fs, node, change, &err), &err);
+	settle(request, ino, false);
 }
 
 static void ll_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
@@ -554,11 +550,7 @@ static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 
 	if (!decode(request, parent, &dir))
 		return;
-	if (!node_kinds[dir.kind].make || ll->fs->read_only) {
-		fuse_reply_err(request, EROFS);
-		return;
-	}
-	change = start_change(request, answer_made);
+	change = start_write(request, node_kinds[dir.kind].make, answer_made);
 	if (!change)
 		return;
 	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
@@ -603,11 +595,7 @@ static void remove_name(fuse_req_t request, fuse_ino_t parent, const char *name,
 
 	if (!decode(request, parent, &dir))
 		return;
-	if (!node_kinds[dir.kind].remove || ll->fs->read_only) {
-		fuse_reply_err(request, EROFS);
-		return;
-	}
-	change = start_change(request, answer_err);
+	change = start_write(request, node_kinds[dir.kind].remove, answer_err);
 	if (!change)
 		return;
 	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
@@ -636,11 +624,7 @@ static void ll_rename(fuse_req_t request, fuse_ino_t parent, const char *name, f
 
 	if (!decode(request, parent, &dir) || !decode(request, new_parent, &new_dir))
 		return;
-	if (!node_kinds[dir.kind].rename || ll->fs->read_only) {
-		fuse_reply_err(request, EROFS);
-		return;
-	}
-	change = start_change(request, answer_err);
+	change = start_write(request, node_kinds[dir.kind].rename, answer_err);
 	if (!change)
 		return;
 	if (strlen(name) > NAME_MAX || strlen(new_name) > NAME_MAX)

@@ -62,8 +62,8 @@ int pf_store_component_stat(pf_store *store, int64_t id, pf_component_entry *ent
 	return one_entry(&q, NULL, entry, err);
 }
 
-int pf_store_component_list(pf_store *store, int64_t after,
-			    int (*each)(void *arg, const pf_component_entry *entry), void *arg, pf_err *err)
+int pf_store_component_list(pf_store *store, int64_t after, int (*each)(void *arg, const pf_component_entry *entry),
+			    void *arg, pf_err *err)
 {
 	LEASE lease = { 0 };
 	int rc = lease_begin(store, &lease, err);

@@ -63,17 +63,9 @@ static int counts_length(int64_t success, int64_t failure, int64_t components, d
 	       ratio_print(confidence_score(success, failure), ratio) + ratio_print(bound, ratio);
 }
 
-static int64_t at_least_0(int64_t count)
+int64_t document_growth(const struct counts *before, double bound, const struct counts *after)
 {
-	return count > 0 ? count : 0;
-}
-
-int64_t document_growth(const struct counts *old, double bound, const struct counts *change)
-{
-	int64_t success = at_least_0(old->success + change->success);
-	int64_t failure = at_least_0(old->failure + change->failure);
-	int64_t components = at_least_0(old->components + change->components);
-
-	return counts_length(success, failure, components, wilson_lower_bound(success, failure)) -
-	       counts_length(old->success, old->failure, old->components, bound);
+	return counts_length(after->success, after->failure, after->components,
+			     wilson_lower_bound(after->success, after->failure)) -
+	       counts_length(before->success, before->failure, before->components, bound);
 }

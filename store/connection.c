@@ -200,35 +200,6 @@ int connection_ask(struct connection *conn, const char *sql, int64_t *answer)
 
 /* ---- opening ---- */
 
-/* wilson(success, failure), for the statements; the schema does not need it, so any tool can read and write. */
-static void sql_wilson(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	(void)argc;
-	sqlite3_result_double(context,
-			      wilson_lower_bound(sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1])));
-}
-
-/* growth(success, failure, components, bound, and by how much the first three change): of the document's size. */
-static void sql_growth(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	struct counts old = { sqlite3_value_int64(argv[0]), sqlite3_value_int64(argv[1]), sqlite3_value_int64(argv[2]) };
-	struct counts change = { sqlite3_value_int64(argv[4]), sqlite3_value_int64(argv[5]),
-				 sqlite3_value_int64(argv[6]) };
-
-	(void)argc;
-	sqlite3_result_int64(context, document_growth(&old, sqlite3_value_double(argv[3]), &change));
-}
-
-static int add_functions(sqlite3 *db)
-{
-	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
-	int rc = sqlite3_create_function_v2(db, "wilson", 2, flags, NULL, sql_wilson, NULL, NULL, NULL);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_create_function_v2(db, "growth", 7, flags, NULL, sql_growth, NULL, NULL, NULL);
-	return rc;
-}
-
 /* `file:PATH?…`, with what would end or change the path escaped. */
 static int uri_of(const char *path, const char *parameters, pf_text *uri, pf_err *err)
 {
@@ -275,10 +246,12 @@ static int harden(struct connection *conn, pf_err *err)
 		rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_busy_timeout(conn->db, BUSY_MS);
-	if (rc == SQLITE_OK)
-		rc = add_functions(conn->db);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
+
+#define WRITER_PRAGMAS                                                                                                 \
+	"PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"                          \
+	"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;"
 
 static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 {
@@ -286,14 +259,14 @@ static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 	if (mode != CONNECTION_WRITER)
 		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024; PRAGMA mmap_size = 268435456;"
 		       "PRAGMA query_only = ON;";
-	/* secure_delete, on in some builds, would write zeroes over every byte that an update frees. */
+	/*
+	 * secure_delete, on in some builds, would write zeroes over every byte that an update frees. temp_store is
+	 * where savepoints keep what they may have to put back. The log is copied back every 16 MB: the pages of
+	 * what is often sighted are in it many times, and are copied once.
+	 */
 	if (sync == PF_SYNC_NORMAL)
-		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
-		       "PRAGMA temp_store = MEMORY;"
-		       "PRAGMA synchronous = NORMAL;";
-	return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"
-		       "PRAGMA temp_store = MEMORY;"
-	       "PRAGMA synchronous = FULL;";
+		return WRITER_PRAGMAS "PRAGMA synchronous = NORMAL;";
+	return WRITER_PRAGMAS "PRAGMA synchronous = FULL;";
 }
 
 int connection_open(const char *path, enum connection_mode mode, enum pf_sync sync, struct connection **conn,

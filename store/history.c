@@ -128,8 +128,7 @@ int pf_store_history_stat(pf_store *store, int64_t *size, int64_t *mtime, pf_err
  * Ends grow with the ids: a search by halves, each step a look-up by id, so
  * that no index has to grow with every event.
  */
-static int event_at(struct connection *conn, int64_t offset, int64_t last, int64_t *found, int64_t *begin,
-		    pf_err *err)
+static int event_at(struct connection *conn, int64_t offset, int64_t last, int64_t *found, int64_t *begin, pf_err *err)
 {
 	int64_t low = 0, high = last; /* the line of low ends at or before OFFSET, that of high behind it */
 

@@ -16,6 +16,8 @@ struct shown {
 	bool archived, stays;
 	int64_t id, scope;
 	int64_t first_line, last_line;
+	struct counts counts;
+	double bound;
 	char *path;
 	size_t successor; /* the module's pattern of this signature, in the component's new place; SIZE_MAX: none */
 };
@@ -232,6 +234,8 @@ static int add_shown(struct learning *l, struct query *q, pf_err *err)
 		.path = path ? strdup(path) : NULL,
 		.first_line = column_int(q, 5),
 		.last_line = column_int(q, 6),
+		.counts = { column_int(q, 7), column_int(q, 8), column_int(q, 9) },
+		.bound = column_real(q, 10),
 		.successor = SIZE_MAX,
 	};
 	if (!shown->path || !signature)
@@ -304,90 +308,72 @@ static int drop_sighting(struct learning *l, int64_t pattern, pf_err *err)
 	return query_run(&q, err);
 }
 
-/* Adds to a pattern's verdicts, or takes away; COUNTS are what it has, before and afterwards. */
-static int carry(struct learning *l, int64_t pattern, int64_t success, int64_t failure, struct counts *counts,
-		 pf_err *err)
-{
-	int rc;
-
-	QUERY(q, l->txn->conn, STMT_PATTERN_CARRY);
-	query_int(&q, pattern);
-	query_int(&q, success);
-	query_int(&q, failure);
-	query_int(&q, txn_tick(l->txn));
-	rc = query_row(&q, err);
-	if (rc <= 0)
-		return rc;
-	*counts = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
-	return 0;
-}
-
-/* COUNTS before and afterwards, of a pattern that is not archived; it is live while a component shows it. */
+/* Of a pattern that is not archived; it is live while a component shows it. */
 static int change_totals(struct learning *l, pf_scope scope, const struct counts *before, const struct counts *after,
 			 pf_err *err)
 {
-	return totals_change(l->txn, scope, before->components > 0 ? before : NULL, after->components > 0 ? after : NULL,
-			     l->txn->now, err);
+	return totals_change(l->txn, scope, before->components > 0 ? before : NULL,
+			     after->components > 0 ? after : NULL, l->txn->now, err);
 }
 
 static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 {
-	struct counts before, after;
+	struct counts after = shown->counts;
+	int64_t at = txn_tick(l->txn);
 	int rc = drop_sighting(l, shown->id, err);
 
-	if (rc < 0)
-		return rc;
-	{
-		QUERY(q, l->txn->conn, STMT_PATTERN_WITHDRAW);
-		query_int(&q, shown->id);
-		query_int(&q, txn_tick(l->txn));
-		rc = query_row(&q, err);
-		if (rc <= 0)
-			return rc;
-		after = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
-		rc = 0;
-	}
-	before = (struct counts){ after.success + 1, after.failure, after.components + 1 };
+	after.success -= after.success > 0;
+	after.components -= after.components > 0;
 	if (after.components == 0 && shown->successor != SIZE_MAX) {
 		l->carried[shown->successor] = (struct carried){ after.success, after.failure };
-		rc = carry(l, shown->id, -after.success, -after.failure, &after, err);
+		after = (struct counts){ 0 };
 	}
 	if (rc == 0)
-		rc = pattern_examples_renew(l->txn, shown->id, txn_tick(l->txn), err);
+		rc = pattern_put_counts(l->txn, shown->id, &shown->counts, shown->bound, &after, at, err);
+	if (rc == 0)
+		rc = pattern_examples_renew(l->txn, shown->id, at, err);
 	if (rc == 0 && !shown->archived)
-		rc = change_totals(l, shown->scope, &before, &after, err);
+		rc = change_totals(l, shown->scope, &shown->counts, &after, err);
 	return rc < 0 ? rc
 		      : pattern_event(l, EVENT_WITHDRAWN, l->txn->now, shown->id, shown->path, after.success,
 				      after.failure, err);
 }
 
+/* A pattern that the component shows from now on. */
 struct sighted {
-	int64_t id;
-	struct counts counts;
+	int64_t id; /* 0: it is new */
+	bool archived, is_new;
+	struct counts before, after;
+	double bound; /* before */
 	char file_name[128];
-	bool is_new;
+	char path[384];
 };
 
-/* 1, or 0 where the pattern is not there, or archived. */
-static int sight_known(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
+static void set_file_name(struct learning *l, const pf_pattern *p, struct sighted *s, const char *name)
 {
-	const char *name;
+	snprintf(s->file_name, sizeof s->file_name, "%s", name ? name : "");
+	snprintf(s->path, sizeof s->path, "%s/%s/%s/%s", l->category, pf_component_type_name(l->type),
+		 pf_pattern_type_name((int)p->type), s->file_name);
+}
+
+static int find_known(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
+{
 	int rc;
 
-	QUERY(q, l->txn->conn, STMT_PATTERN_SIGHT);
+	QUERY(q, l->txn->conn, STMT_PATTERN_BY_SIGNATURE);
 	query_text(&q, l->category);
 	query_text(&q, pf_component_type_name(l->type));
 	query_text(&q, pf_pattern_type_name((int)p->type));
 	query_text(&q, p->signature);
-	query_int(&q, txn_tick(l->txn));
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc;
-	name = column_text(&q, 1);
-	snprintf(s->file_name, sizeof s->file_name, "%s", name ? name : "");
+	set_file_name(l, p, s, column_text(&q, 1));
 	s->id = column_int(&q, 0);
-	s->counts = (struct counts){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
-	return 1;
+	s->archived = column_int(&q, 2) != 0;
+	s->before = (struct counts){ column_int(&q, 3), column_int(&q, 4), column_int(&q, 5) };
+	s->bound = column_real(&q, 6);
+	return 0;
 }
 
 static int next_pattern_id(pf_txn *txn, int64_t *id, pf_err *err)
@@ -406,35 +392,40 @@ static int next_pattern_id(pf_txn *txn, int64_t *id, pf_err *err)
 	return 0;
 }
 
-static int bind_new(struct learning *l, struct query *q, const pf_pattern *p, const struct document *d,
-		    const char *file_name, pf_err *err)
+/* 1, or 0 where the file name with DIGITS is another pattern's. */
+static int try_file_name(struct learning *l, const pf_pattern *p, int digits, const struct document *d, size_t size,
+			 struct sighted *s, pf_err *err)
 {
-	pf_text *line = &l->txn->line;
+	char name[sizeof s->file_name];
+	int rc;
 
-	pf_text_reset(line);
-	document_render(d, line);
-	if (line->failed)
-		return no_memory(err);
-	query_int(q, d->id);
-	query_text(q, d->component_name);
-	query_text(q, d->pattern_type);
-	query_text(q, d->pattern_name);
-	query_text(q, d->category);
-	query_text(q, d->subcategory);
-	query_text(q, d->component_type);
-	query_text(q, d->complexity_range);
-	query_text(q, d->signature);
-	query_text(q, d->libraries);
-	query_int(q, scope_of(l, p->type));
-	query_text(q, file_name);
-	query_int(q, txn_tick(l->txn));
-	query_text(q, d->data);
-	query_int(q, (int64_t)line->len);
-	return 0;
+	snprintf(name, sizeof name, "%.80s-%.*s.json", p->name, digits, p->signature);
+	set_file_name(l, p, s, name);
+	QUERY(q, l->txn->conn, STMT_PATTERN_ADD);
+	query_int(&q, d->id);
+	query_text(&q, d->component_name);
+	query_text(&q, d->pattern_type);
+	query_text(&q, d->pattern_name);
+	query_text(&q, d->category);
+	query_text(&q, d->subcategory);
+	query_text(&q, d->component_type);
+	query_text(&q, d->complexity_range);
+	query_int(&q, d->counts.success);
+	query_int(&q, d->counts.failure);
+	query_real(&q, d->bound);
+	query_text(&q, d->signature);
+	query_text(&q, d->libraries);
+	query_int(&q, scope_of(l, p->type));
+	query_text(&q, name);
+	query_int(&q, l->txn->now);
+	query_text(&q, d->data);
+	query_int(&q, (int64_t)size);
+	rc = query_run(&q, err);
+	return rc < 0 ? rc : sqlite3_changes(l->txn->conn->db) > 0;
 }
 
-/* 1, or 0 where the pattern is there already (archived), or the file name with DIGITS is another pattern's. */
-static int sight_new(struct learning *l, const pf_pattern *p, int digits, struct sighted *s, pf_err *err)
+/* A file name is made longer until no other pattern has it. */
+static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
 	struct document d = {
@@ -445,8 +436,8 @@ static int sight_new(struct learning *l, const pf_pattern *p, int digits, struct
 		.subcategory = l->subcategory,
 		.component_type = pf_component_type_name(l->type),
 		.complexity_range = pf_complexity_range(l->component->complexity_score),
-		.counts = { 1, 0, 1 },
-		.bound = wilson_lower_bound(1, 0),
+		.counts = s->after,
+		.bound = wilson_lower_bound(s->after.success, s->after.failure),
 		.signature = p->signature,
 		.libraries = l->component->libraries,
 	};
@@ -457,68 +448,56 @@ static int sight_new(struct learning *l, const pf_pattern *p, int digits, struct
 	if (rc < 0)
 		return rc;
 	d.data = data.bytes;
-	snprintf(s->file_name, sizeof s->file_name, "%.80s-%.*s.json", p->name, digits, p->signature);
-	QUERY(q, l->txn->conn, STMT_PATTERN_ADD);
-	rc = bind_new(l, &q, p, &d, s->file_name, err);
-	if (rc == 0)
-		rc = query_row(&q, err);
-	if (rc <= 0)
-		return rc;
-	l->txn->pattern_id = s->id = d.id;
-	s->counts = d.counts;
-	s->is_new = true;
-	return 1;
-}
-
-/* 1 where the pattern was archived, and is not any longer; else 0. */
-static int restore(struct learning *l, const pf_pattern *p, pf_err *err)
-{
-	struct counts counts, none = { 0 };
-	int64_t id, at = txn_tick(l->txn);
-	int rc;
-
-	QUERY(find, l->txn->conn, STMT_PATTERN_BY_SIGNATURE);
-	query_text(&find, l->category);
-	query_text(&find, pf_component_type_name(l->type));
-	query_text(&find, pf_pattern_type_name((int)p->type));
-	query_text(&find, p->signature);
-	rc = query_row(&find, err);
-	if (rc <= 0)
-		return rc;
-	id = column_int(&find, 0);
-	{
-		QUERY(q, l->txn->conn, STMT_PATTERN_RESTORE);
-		query_int(&q, id);
-		query_int(&q, at);
-		rc = query_row(&q, err);
-		if (rc <= 0)
-			return rc;
-		counts = (struct counts){ column_int(&q, 0), column_int(&q, 1), column_int(&q, 2) };
-	}
-	rc = change_totals(l, scope_of(l, p->type), &none, &counts, err);
-	if (rc == 0)
-		rc = pattern_event(l, EVENT_RESTORED, at, id, column_text(&find, 1), counts.success, counts.failure,
-				   err);
-	return rc < 0 ? rc : 1;
-}
-
-/* The pattern's row counts the component; a file name is made longer until no other pattern has it. */
-static int count_sighting(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)
-{
-	int rc = sight_known(l, p, s, err);
-
-	if (rc == 0)
-		rc = sight_new(l, p, 8, s, err);
-	if (rc == 0) {
-		rc = restore(l, p, err);
-		if (rc == 1)
-			rc = sight_known(l, p, s, err);
-	}
-	for (int digits = 12; rc == 0 && digits <= 32; digits += 4)
-		rc = sight_new(l, p, digits, s, err);
+	pf_text_reset(&l->txn->line);
+	document_render(&d, &l->txn->line);
+	if (l->txn->line.failed)
+		return no_memory(err);
+	for (int digits = 8; rc == 0 && digits <= 32; digits += 4)
+		rc = try_file_name(l, p, digits, &d, l->txn->line.len, s, err);
 	if (rc == 0)
 		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
+	l->txn->pattern_id = s->id = d.id;
+	s->is_new = true;
 	return rc < 0 ? rc : 0;
+}
+
+/* The pattern was archived, and is not any longer. */
+static int restore(struct learning *l, const pf_pattern *p, const struct sighted *s, pf_err *err)
+{
+	const struct counts none = { 0 };
+	int rc;
+
+	{
+		QUERY(q, l->txn->conn, STMT_PATTERN_RESTORE);
+		query_int(&q, s->id);
+		query_int(&q, l->txn->now);
+		rc = query_run(&q, err);
+	}
+	if (rc == 0)
+		rc = change_totals(l, scope_of(l, p->type), &none, &s->before, err);
+	if (rc == 0)
+		rc = pattern_event(l, EVENT_RESTORED, l->txn->now, s->id, s->path, s->before.success, s->before.failure,
+				   err);
+	txn_tick(l->txn);
+	return rc;
+}
+
+/* The pattern's row counts the component. */
+static int count_sighting(struct learning *l, const pf_pattern *p, const struct carried *carried, struct sighted *s,
+			  pf_err *err)
+{
+	int rc = find_known(l, p, s, err);
+
+	if (rc == 0 && s->archived)
+		rc = restore(l, p, s, err);
+	s->after = s->before;
+	s->after.success += 1 + carried->success;
+	s->after.failure += carried->failure;
+	s->after.components += 1;
+	if (rc < 0)
+		return rc;
+	return s->id ? pattern_put_counts(l->txn, s->id, &s->before, s->bound, &s->after, l->txn->now, err)
+		     : add_pattern(l, p, s, err);
 }
 
 static int put_sighting(struct learning *l, enum stmt stmt, int64_t pattern, const pf_pattern *p, pf_err *err)
@@ -545,27 +524,20 @@ enum { EXAMPLES = 3 };
 static int sight(struct learning *l, size_t i, pf_err *err)
 {
 	const pf_pattern *p = &l->component->patterns[i];
-	const struct carried *carried = &l->carried[i];
 	struct sighted s = { 0 };
-	struct counts before;
-	char path[384];
-	int rc = count_sighting(l, p, &s, err);
+	int64_t at = txn_tick(l->txn);
+	int rc = count_sighting(l, p, &l->carried[i], &s, err);
 
-	before = (struct counts){ s.counts.success - 1, s.counts.failure, s.counts.components - 1 };
-	if (rc == 0 && (carried->success || carried->failure))
-		rc = carry(l, s.id, carried->success, carried->failure, &s.counts, err);
 	if (rc == 0)
 		rc = put_sighting(l, STMT_SIGHTING_ADD, s.id, p, err);
-	if (rc == 0 && !s.is_new && s.counts.components <= EXAMPLES + 1)
-		rc = pattern_examples_renew(l->txn, s.id, txn_tick(l->txn), err);
+	if (rc == 0 && !s.is_new && s.after.components <= EXAMPLES + 1)
+		rc = pattern_examples_renew(l->txn, s.id, at, err);
 	if (rc == 0)
-		rc = change_totals(l, scope_of(l, p->type), &before, &s.counts, err);
+		rc = change_totals(l, scope_of(l, p->type), &s.before, &s.after, err);
 	if (rc < 0)
 		return rc;
-	snprintf(path, sizeof path, "%s/%s/%s/%s", l->category, pf_component_type_name(l->type),
-		 pf_pattern_type_name((int)p->type), s.file_name);
-	count_live(l, p, path, s.is_new);
-	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, path, s.counts.success, s.counts.failure, err);
+	count_live(l, p, s.path, s.is_new);
+	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, s.path, s.after.success, s.after.failure, err);
 }
 
 static int keep(struct learning *l, size_t i, pf_err *err)

@@ -168,11 +168,11 @@ static size_t value_offset(const struct json_file *file, const char *key)
 
 static int refuse_value(const struct json_file *file, const cJSON *item, const char *expected, pf_err *err)
 {
-	char what[256], shown[NAME_ROOM];
+	char what[512], shown[NAME_ROOM];
 
 	if (cJSON_IsString(item))
-		snprintf(what, sizeof what, "%s '%.80s': expected %s", item->string,
-			 name_shown(item->valuestring, shown), expected);
+		snprintf(what, sizeof what, "%s '%s': expected %s", item->string, name_shown(item->valuestring, shown),
+			 expected);
 	else
 		snprintf(what, sizeof what, "%s: expected %s", item->string, expected);
 	return refuse_at(file, value_offset(file, item->string), what, err);
@@ -211,8 +211,7 @@ static bool print_item(pf_json *json, const char *key, const cJSON *item, int de
 	return ok;
 }
 
-static int read_known(const struct json_file *file, const cJSON *item, int key, struct metadata *metadata,
-		      pf_err *err)
+static int read_known(const struct json_file *file, const cJSON *item, int key, struct metadata *metadata, pf_err *err)
 {
 	const char *expected;
 

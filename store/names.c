@@ -80,12 +80,20 @@ int name_check(const char *name, pf_err *err)
 
 const char *name_shown(const char *name, char buffer[NAME_ROOM])
 {
-	size_t i;
+	size_t i = 0;
 
-	for (i = 0; i < NAME_LIMIT && name[i]; i++) {
+	while (name[i]) {
+		int n = pf_utf8_length(name + i, strnlen(name + i, 4));
 		unsigned char c = (unsigned char)name[i];
 
-		buffer[i] = c < 0x20 || c == 0x7f ? '?' : name[i];
+		if (i + (n ? (size_t)n : 1) > NAME_LIMIT)
+			break; /* cut between characters */
+		if (!n || c < 0x20 || c == 0x7f) {
+			buffer[i++] = '?';
+			continue;
+		}
+		memcpy(buffer + i, name + i, (size_t)n);
+		i += (size_t)n;
 	}
 	buffer[i] = '\0';
 	return buffer;

@@ -132,8 +132,7 @@ int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
 	return each_entry(&q, each, arg, err);
 }
 
-int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry,
-				    pf_err *err)
+int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry, pf_err *err)
 {
 	pf_scope place;
 	LEASE lease = { 0 };
@@ -152,6 +151,20 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 	query_text(&q, name);
 	query_int(&q, place);
 	return one_entry(&q, name, entry, err);
+}
+
+int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
+		       int64_t at, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_PATTERN_PUT_COUNTS);
+	query_int(&q, id);
+	query_int(&q, after->success);
+	query_int(&q, after->failure);
+	query_int(&q, after->components);
+	query_real(&q, wilson_lower_bound(after->success, after->failure));
+	query_int(&q, document_growth(before, bound, after));
+	query_int(&q, at);
+	return query_run(&q, err);
 }
 
 static int archive(pf_txn *txn, int64_t pattern, pf_err *err)

@@ -16,22 +16,47 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
  * json_quote(), which a schema may not use under PRAGMA trusted_schema=OFF;
  * what it is used on holds no control characters.
  */
-#define ESCAPED(x) "replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"')"
+#define ESCAPED(x)	  "replace(replace(" x ", '\\', '\\\\'), '\"', '\\\"')"
 #define STRING_OR_NULL(x) "coalesce('\"' || " ESCAPED(x) " || '\"', 'null')"
 /* Lines of a document; printf() makes it in one pass, where each `||` would copy what there is so far. */
 #define TEXT_LINE(key) "  \"" key "\": \"%s\",\n"
 #define RAW_LINE(key)  "  \"" key "\": %s,\n"
 #define INT_LINE(key)  "  \"" key "\": %d,\n"
 #define REAL_LINE(key) "  \"" key "\": %!.15g,\n" /* 1.0, 0.933: as SQLite writes a number */
-#define LIVE(row)	 "(" row ".archived = 0 AND " row ".component_count > 0)"
 
+/* How many bytes a number of three decimals takes, as ratio_print() has it. */
+#define THOUSANDTHS(x)	"CAST(" x " * 1000 + 0.5 AS INTEGER)"
+#define RATIO_LENGTH(x) "CASE WHEN " THOUSANDTHS(x) " % 10 THEN 5 WHEN " THOUSANDTHS(x) " % 100 THEN 4 ELSE 3 END"
+#define BYTES(x)	"length(CAST(" x " AS BLOB))"
+#define NOW		"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
+/* What a trigger does where a pattern was changed by hand: its size, and the sums of its directory, are made anew. */
+#define COMPLETE_PATTERN                                                                                               \
+	" BEGIN"                                                                                                       \
+	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"                    \
+	"    mtime = mtime + 1 WHERE id = new.id;"                                                                     \
+	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"       \
+	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"           \
+	"    coalesce(sum(patterns), 0), coalesce(sum(success), 0), coalesce(sum(failure), 0),"                        \
+	"    coalesce(sum(high), 0), coalesce(sum(medium), 0), coalesce(sum(low), 0),"                                 \
+	"    coalesce(sum(confidence_ppb), 0) FROM directory_sums s WHERE s.scope = new.scope),"                       \
+	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"                                               \
+	" END;"
+/* What a trigger does where a row refers to another source, or is gone: content that nothing refers to goes. */
+#define RELEASE_SOURCE                                                                                                 \
+	" BEGIN"                                                                                                       \
+	"  UPDATE sources SET content = NULL WHERE id = old.source_id"                                                 \
+	"    AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source_id = old.source_id)"                                 \
+	"    AND NOT EXISTS (SELECT 1 FROM components c WHERE c.source_id = old.source_id);"                           \
+	" END;"
+
+/* clang-format off */
 static const char *const version_1[] = {
 	"CREATE TABLE categories ("
 	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
 	"  name TEXT NOT NULL UNIQUE"
 	") STRICT;",
 
-	/* Accepted sources, each once. The content goes when nothing refers to it any more; that it was seen stays. */
+	/* Accepted sources, each once. The content goes when nothing refers to it; that it was seen stays. */
 	"CREATE TABLE sources ("
 	"  id INTEGER PRIMARY KEY,"
 	"  hash TEXT NOT NULL,"
@@ -45,7 +70,7 @@ static const char *const version_1[] = {
 	"  component_name TEXT NOT NULL,"
 	"  pattern_type TEXT NOT NULL,"
 	"  pattern_name TEXT NOT NULL,"
-	"  pattern_data TEXT NOT NULL," /* JSON, as it stands in the document: its last member is "examples", on a line */
+	"  pattern_data TEXT NOT NULL," /* JSON, as it stands in the document; last in it: "examples", on a line */
 	"  category TEXT NOT NULL,"
 	"  subcategory TEXT,"
 	"  component_type TEXT NOT NULL,"
@@ -69,7 +94,8 @@ static const char *const version_1[] = {
 	"CREATE INDEX code_patterns_listing ON code_patterns (scope, id, file_name, size, mtime)"
 	"  WHERE archived = 0 AND component_count > 0;",
 
-	/* Wide texts have a table of their own (component_records, sources), so that a listing reads few pages. */
+	/* Wide texts have a table of their own (component_records, sources), so that a listing reads few pages.
+	 */
 	"CREATE TABLE components ("
 	"  id INTEGER PRIMARY KEY,"
 	"  component_name TEXT NOT NULL UNIQUE,"
@@ -100,30 +126,53 @@ static const char *const version_1[] = {
 	"  document_size INTEGER AS (length(CAST(head AS BLOB)) + length(CAST(tail AS BLOB))"
 	"    + CASE pattern_count WHEN 0 THEN 2 ELSE 4 + 8 * pattern_count + path_bytes END) STORED,"
 	"  generation_metadata TEXT NOT NULL,"
-	"  head TEXT AS (printf('{\n"
-	TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory") TEXT_LINE("component_type")
-	INT_LINE("complexity_score") TEXT_LINE("complexity_range") RAW_LINE("libraries_involved")
-	RAW_LINE("success_score") INT_LINE("success_count") INT_LINE("failure_count") REAL_LINE("confidence_score")
-	INT_LINE("revision") TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE("pattern_count")
-	"  \"patterns\": ',"
-	"    " ESCAPED("component_name") ", category, " STRING_OR_NULL("subcategory") ", component_type,"
-	"    complexity_score, complexity_range, libraries_involved, coalesce(round(success_score, 3), 'null'),"
-	"    success_count, failure_count, round(confidence_score, 3), revision, " ESCAPED("source_file") ","
-	"    first_line, last_line, pattern_count)) VIRTUAL,"
-	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
-	"    || char(10)) VIRTUAL"
-	") STRICT;",
+	"  head TEXT AS (printf('{\n" TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory")
+		TEXT_LINE("component_type") INT_LINE("complexity_score") TEXT_LINE("complexity_range")
+			RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count") INT_LINE(
+				"failure_count") REAL_LINE("confidence_score") INT_LINE("revision")
+				TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE(
+					"pattern_count") "  \"patterns\": ',"
+							 "    " ESCAPED("component_name") ", category, " STRING_OR_NULL(
+								 "subcategory") ", component_type,"
+										"    complexity_score, "
+										"complexity_range, libraries_involved, "
+										"coalesce(round(success_score, 3), "
+										"'null'),"
+										"    success_count, failure_count, "
+										"round(confidence_score, 3), "
+										"revision, " ESCAPED(
+											"source_file") ","
+												       "    "
+												       "first_line, "
+												       "last_line, "
+												       "pattern_count))"
+												       " VIRTUAL,"
+												       "  tail TEXT AS "
+												       "(',' || "
+												       "char(10) || '  "
+												       "\"generation_"
+												       "metadata\": ' "
+												       "|| "
+												       "generation_"
+												       "metadata || "
+												       "char(10) || '}'"
+												       "    || "
+												       "char(10)) "
+												       "VIRTUAL"
+												       ") STRICT;",
 	"CREATE UNIQUE INDEX components_by_entry ON components (entry_name) WHERE entry_name IS NOT NULL;",
 	"CREATE INDEX components_by_source ON components (source_id);",
 	"CREATE TABLE component_records ("
 	"  component_id INTEGER PRIMARY KEY REFERENCES components (id),"
 	"  record TEXT NOT NULL"
 	") STRICT;",
-	"CREATE VIEW component_patterns (id, component_name, complete_code, category, subcategory, component_type,"
+	"CREATE VIEW component_patterns (id, component_name, complete_code, category, subcategory, "
+	"component_type,"
 	"  complexity_score, success_score, extracted_patterns, generation_metadata) AS"
 	"  SELECT c.id, c.component_name, CAST(s.content AS TEXT), c.category, c.subcategory, c.component_type,"
 	"    c.complexity_score, c.success_score, r.record, c.generation_metadata"
-	"  FROM components c JOIN sources s ON s.id = c.source_id JOIN component_records r ON r.component_id = c.id;",
+	"  FROM components c JOIN sources s ON s.id = c.source_id JOIN component_records r ON r.component_id = "
+	"c.id;",
 
 	/* Which components an accepted source held. */
 	"CREATE TABLE source_components ("
@@ -132,7 +181,8 @@ static const char *const version_1[] = {
 	"  PRIMARY KEY (source_id, component_id)"
 	") WITHOUT ROWID, STRICT;",
 
-	/* No foreign keys here nor in history, for there are many: neither patterns nor components are ever deleted. */
+	/* No foreign keys here nor in history, for there are many: neither patterns nor components are ever
+	   deleted. */
 	"CREATE TABLE sightings ("
 	"  component_id INTEGER NOT NULL,"
 	"  pattern_id INTEGER NOT NULL,"
@@ -151,7 +201,7 @@ static const char *const version_1[] = {
 	"  CHECK (pattern_a < pattern_b)"
 	") WITHOUT ROWID, STRICT;",
 
-	/* Narrow, for there are many. */
+	/* Narrow, for there are many: see sightings. */
 	"CREATE TABLE history ("
 	"  id INTEGER PRIMARY KEY,"
 	"  at INTEGER NOT NULL,"
@@ -169,9 +219,11 @@ static const char *const version_1[] = {
 	"CREATE VIEW pattern_history (id, at, event, pattern_id, pattern, component_id, component_name, note,"
 	"  success_count, failure_count) AS"
 	"  SELECT h.id, h.at, e.name, h.pattern_id, p.category || '/' || p.component_type || '/'"
-	"    || p.pattern_type || '/' || p.file_name, h.component_id, c.component_name, h.note, h.success_count,"
+	"    || p.pattern_type || '/' || p.file_name, h.component_id, c.component_name, h.note, "
+	"h.success_count,"
 	"    h.failure_count"
-	"  FROM history h JOIN history_events e ON e.id = h.event LEFT JOIN code_patterns p ON p.id = h.pattern_id"
+	"  FROM history h JOIN history_events e ON e.id = h.event LEFT JOIN code_patterns p ON p.id = "
+	"h.pattern_id"
 	"    LEFT JOIN components c ON c.id = h.component_id;",
 
 	/* One row a scope (category, component type, pattern type); sums, so that no total needs a scan. */
@@ -192,42 +244,20 @@ static const char *const version_1[] = {
 	"  mtime INTEGER NOT NULL"
 	") WITHOUT ROWID, STRICT;",
 
-/* How many bytes a number of three decimals takes, as ratio_print() has it. */
-#define RATIO_LENGTH(x)                                                                                              \
-	"CASE WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 10 THEN 5 WHEN CAST(" x " * 1000 + 0.5 AS INTEGER) % 100"    \
-	" THEN 4 ELSE 3 END"
-#define BYTES(x) "length(CAST(" x " AS BLOB))"
-	/* Every key and all that stands around the values is 360 bytes. */
-	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 360 + length(id) + " BYTES(ESCAPED("component_name"))
-	" + length(pattern_type) + length(pattern_name) + length(category) + " BYTES(STRING_OR_NULL("subcategory"))
-	" + length(component_type) + length(complexity_range) + length(success_count) + length(failure_count) + "
-	RATIO_LENGTH("confidence_score") " + " RATIO_LENGTH("confidence_lower_bound") " + length(component_count)"
+	/* How long each document is; every key and all that stands around the values is 360 bytes. */
+	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 360 + length(id)"
+	" + " BYTES(ESCAPED("component_name")) " + length(pattern_type) + length(pattern_name) + length(category)"
+	" + " BYTES(STRING_OR_NULL("subcategory")) " + length(component_type) + length(complexity_range)"
+	" + length(success_count) + length(failure_count) + length(component_count)"
+	" + " RATIO_LENGTH("confidence_score") " + " RATIO_LENGTH("confidence_lower_bound")
 	" + length(pattern_signature) + " BYTES("libraries_involved") " + " BYTES("pattern_data") " FROM code_patterns;",
 	"CREATE VIEW directory_sums (scope, patterns, success, failure, high, medium, low, confidence_ppb) AS"
 	"  SELECT scope, count(*), sum(success_count), sum(failure_count), sum(confidence_score >= 0.9),"
 	"    sum(confidence_score >= 0.7 AND confidence_score < 0.9), sum(confidence_score < 0.7),"
 	"    sum(CAST(confidence_score * 1e9 + 0.5 AS INTEGER))"
 	"  FROM code_patterns WHERE archived = 0 AND component_count > 0 GROUP BY scope;",
-	/* Made by hand: the sums of its directory are taken anew. */
-#define SUM_AGAIN                                                                                                    \
-	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"     \
-	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"         \
-	"    coalesce(sum(patterns), 0), coalesce(sum(success), 0), coalesce(sum(failure), 0),"                      \
-	"    coalesce(sum(high), 0), coalesce(sum(medium), 0), coalesce(sum(low), 0),"                               \
-	"    coalesce(sum(confidence_ppb), 0) FROM directory_sums s WHERE s.scope = new.scope),"                     \
-	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"
-	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0"
-	" BEGIN"
-	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"
-	"    mtime = mtime + 1 WHERE id = new.id;"
-	SUM_AGAIN
-	" END;",
-	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime"
-	" BEGIN"
-	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"
-	"    mtime = mtime + 1 WHERE id = new.id;"
-	SUM_AGAIN
-	" END;",
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0" COMPLETE_PATTERN,
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime" COMPLETE_PATTERN,
 	"CREATE TRIGGER code_patterns_archived AFTER UPDATE OF archived ON code_patterns"
 	"  WHEN new.archived <> old.archived"
 	" BEGIN"
@@ -254,7 +284,8 @@ static const char *const version_1[] = {
 
 	"CREATE TRIGGER components_added AFTER INSERT ON components"
 	" BEGIN"
-	"  INSERT INTO component_totals (component_type, components, mtime) VALUES (new.component_type, 1, new.mtime)"
+	"  INSERT INTO component_totals (component_type, components, mtime) VALUES (new.component_type, 1, "
+	"new.mtime)"
 	"  ON CONFLICT (component_type) DO UPDATE SET components = components + 1,"
 	"    mtime = max(mtime + 1, excluded.mtime);"
 	" END;",
@@ -288,7 +319,8 @@ static const char *const version_1[] = {
 	"  judged INTEGER NOT NULL DEFAULT 0," /* the content was complete once: closed, not only synced */
 	"  children INTEGER NOT NULL DEFAULT 0,"
 	"  subdirectories INTEGER NOT NULL DEFAULT 0,"
-	"  source_id INTEGER REFERENCES sources (id)," /* the content, where it was accepted; else in contents */
+	"  source_id INTEGER REFERENCES sources (id)," /* the content, where it was accepted; else in contents
+							*/
 	"  UNIQUE (parent, name)"
 	") STRICT;",
 	"CREATE INDEX files_by_parent ON files (parent);",
@@ -317,19 +349,11 @@ static const char *const version_1[] = {
 	"  metadata TEXT NOT NULL"
 	") WITHOUT ROWID, STRICT;",
 
-#define RELEASE_SOURCE                                                                                               \
-	" BEGIN"                                                                                                     \
-	"  UPDATE sources SET content = NULL WHERE id = old.source_id"                                               \
-	"    AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source_id = old.source_id)"                               \
-	"    AND NOT EXISTS (SELECT 1 FROM components c WHERE c.source_id = old.source_id);"                         \
-	" END;"
 	"CREATE TRIGGER files_source_gone AFTER DELETE ON files WHEN old.source_id IS NOT NULL" RELEASE_SOURCE,
 	"CREATE TRIGGER files_source_changed AFTER UPDATE OF source_id ON files"
 	"  WHEN old.source_id IS NOT NULL AND old.source_id IS NOT new.source_id" RELEASE_SOURCE,
 	"CREATE TRIGGER components_source_changed AFTER UPDATE OF source_id ON components"
 	"  WHEN old.source_id <> new.source_id" RELEASE_SOURCE,
-
-#define NOW "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
 	/* The empty tree has a time too. */
 	"INSERT INTO directories (scope, mtime) VALUES (0, " NOW ");",
 	"INSERT INTO component_totals (component_type, mtime)"
@@ -338,6 +362,7 @@ static const char *const version_1[] = {
 	"  VALUES (1, 'incoming', 16877 /* a directory, 0755 */, " NOW ", " NOW ", " NOW ");",
 	NULL,
 };
+/* clang-format on */
 
 /* migrations[N] makes version N + 1 of version N. */
 static const char *const *const migrations[] = {
@@ -387,7 +412,8 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	case SQLITE_CORRUPT:
 		return pf_fail(err, EUCLEAN,
 			       "%s: the database is corrupt: restore a backup, or save what can be read with "
-			       "sqlite3's .recover", path);
+			       "sqlite3's .recover",
+			       path);
 	default:
 		return connection_fail(conn, rc, err);
 	}
@@ -421,8 +447,7 @@ int schema_ready(struct connection *conn, const char *path, bool writable, pf_er
 	if (version == SCHEMA_VERSION)
 		return 0;
 	if (!writable)
-		return pf_fail(err, EROFS,
-			       "%s: %s, which takes writing: open it once without read-only", path,
+		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
 	return upgrade(conn, err);
 }

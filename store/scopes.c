@@ -181,9 +181,10 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 		pf_scope scope = column_int(&q, 0);
 		pf_scope_entry entry = {
 			.scope = scope,
-			.name = parent == 0			      ? column_text(&q, 1)
-				: pf_scope_component_type(parent) == 0 ? pf_component_type_name(pf_scope_component_type(scope))
-								       : pf_pattern_type_name(pf_scope_pattern_type(scope)),
+			.name = parent == 0 ? column_text(&q, 1)
+				: pf_scope_component_type(parent) == 0
+					? pf_component_type_name(pf_scope_component_type(scope))
+					: pf_pattern_type_name(pf_scope_pattern_type(scope)),
 			.mtime = column_int(&q, 2),
 			.children = child_shift(parent) == 0 ? 0 : column_int(&q, 3),
 		};

@@ -10,15 +10,15 @@
 #define LIVE_P		"p.archived = 0 AND p.component_count > 0"
 #define ENTRY_COLUMNS	"id, scope, file_name, size, mtime"
 #define ENTRY_COLUMNS_P "p.id, p.scope, p.file_name, p.size, p.mtime"
-#define COMPONENT_COLUMNS                                                                                            \
-	"id, coalesce(entry_name, component_name), source_size, document_size, record_size, source_mtime, mtime,"    \
+#define COMPONENT_COLUMNS                                                                                              \
+	"id, coalesce(entry_name, component_name), source_size, document_size, record_size, source_mtime, mtime,"      \
 	" success_count, failure_count, confidence_score, pattern_count"
-#define FILE_COLUMNS                                                                                                 \
-	"id, parent, mode, uid, gid, size, atime, mtime, ctime, subdirectories, orphan, name, implicit, listed,"     \
+#define FILE_COLUMNS                                                                                                   \
+	"id, parent, mode, uid, gid, size, atime, mtime, ctime, subdirectories, orphan, name, implicit, listed,"       \
 	" judged, children, source_id"
 #define NOTE_COLUMNS "id, parent, kind, size, mtime, listed, name"
-#define PATH   "category || '/' || component_type || '/' || pattern_type || '/' || file_name"
-#define PATH_P "p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name"
+#define PATH	     "category || '/' || component_type || '/' || pattern_type || '/' || file_name"
+#define PATH_P	     "p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name"
 
 const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_SNAPSHOT] = "BEGIN",
@@ -46,7 +46,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 				" FROM directories WHERE scope BETWEEN ?1 AND ?2"
 				" GROUP BY scope >> ?3 HAVING sum(patterns) > 0 ORDER BY 1",
 
-	[STMT_PATTERN_FIND] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,
+	[STMT_PATTERN_FIND] =
+		"SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,
 	[STMT_PATTERN_STAT] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
 	/*
 	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
@@ -60,49 +61,27 @@ const char *const stmt_sql[STMT_COUNT] = {
 				  " FROM code_patterns WHERE id = ?1 AND " LIVE,
 	[STMT_PATTERN_IDS_OF_SCOPE] = "SELECT id FROM code_patterns INDEXED BY code_patterns_listing"
 				      " WHERE scope BETWEEN ?1 AND ?2 AND " LIVE,
-	[STMT_PATTERN_IDS_OF_COMPONENT] = "SELECT p.id FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
-					  " WHERE s.component_id = ?1 AND " LIVE_P,
+	[STMT_PATTERN_IDS_OF_COMPONENT] =
+		"SELECT p.id FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+		" WHERE s.component_id = ?1 AND " LIVE_P,
 	[STMT_PATTERN_IS_LIVE] = "SELECT " PATH ", " LIVE " FROM code_patterns WHERE id = ?1",
 	[STMT_PATTERN_LAST] = "SELECT max(id) FROM code_patterns",
-	/* A component shows a pattern that it did not show before; archived ones are restored first. */
-	[STMT_PATTERN_SIGHT] = "UPDATE code_patterns SET success_count = success_count + 1,"
-			       " component_count = component_count + 1,"
-			       " confidence_lower_bound = wilson(success_count + 1, failure_count),"
-			       " size = size + growth(success_count, failure_count, component_count,"
-			       "  confidence_lower_bound, 1, 0, 1), mtime = max(mtime + 1, ?5)"
-			       " WHERE category = ?1 AND component_type = ?2 AND pattern_type = ?3"
-			       " AND pattern_signature = ?4 AND archived = 0"
-			       " RETURNING id, file_name, success_count, failure_count, component_count",
-	/* No row comes back where the pattern is there (archived), or where the file name is another pattern's. */
+	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, file_name, archived, success_count, failure_count, component_count,"
+				      " confidence_lower_bound FROM code_patterns WHERE category = ?1"
+				      " AND component_type = ?2 AND pattern_type = ?3 AND pattern_signature = ?4",
+	[STMT_PATTERN_COUNTS] = "SELECT scope, " PATH ", success_count, failure_count, component_count,"
+				" confidence_lower_bound FROM code_patterns WHERE id = ?1 AND " LIVE,
+	/* (No RETURNING, which would make a table of its own each time.) */
+	[STMT_PATTERN_PUT_COUNTS] = "UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"
+				    " component_count = ?4, confidence_lower_bound = ?5, size = size + ?6,"
+				    " mtime = max(mtime + 1, ?7) WHERE id = ?1",
 	[STMT_PATTERN_ADD] =
 		"INSERT INTO code_patterns (id, component_name, pattern_type, pattern_name, category, subcategory,"
 		" component_type, complexity_range, success_count, failure_count, confidence_lower_bound,"
 		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, pattern_data, size)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, 0, wilson(1, 0), 1, ?9, ?10, ?11, ?12, ?13, ?14, ?15)"
-		" ON CONFLICT DO NOTHING RETURNING id",
-	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, " PATH " FROM code_patterns WHERE category = ?1 AND component_type = ?2"
-				      " AND pattern_type = ?3 AND pattern_signature = ?4",
-	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1"
-				 " RETURNING success_count, failure_count, component_count",
-	[STMT_PATTERN_WITHDRAW] = "UPDATE code_patterns SET success_count = max(success_count - 1, 0),"
-				  " component_count = max(component_count - 1, 0),"
-				  " confidence_lower_bound = wilson(max(success_count - 1, 0), failure_count),"
-				  " size = size + growth(success_count, failure_count, component_count,"
-				  "  confidence_lower_bound, -1, 0, -1), mtime = max(mtime + 1, ?2) WHERE id = ?1"
-				  " RETURNING success_count, failure_count, component_count, archived",
-	/* Verdicts added, or (negative) taken away. */
-	[STMT_PATTERN_CARRY] = "UPDATE code_patterns SET success_count = success_count + ?2,"
-			       " failure_count = failure_count + ?3,"
-			       " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3),"
-			       " size = size + growth(success_count, failure_count, component_count,"
-			       "  confidence_lower_bound, ?2, ?3, 0), mtime = max(mtime + 1, ?4) WHERE id = ?1"
-			       " RETURNING success_count, failure_count, component_count",
-	[STMT_PATTERN_VERDICT] = "UPDATE code_patterns SET success_count = success_count + ?2,"
-				 " failure_count = failure_count + ?3,"
-				 " confidence_lower_bound = wilson(success_count + ?2, failure_count + ?3),"
-				 " size = size + growth(success_count, failure_count, component_count,"
-				 "  confidence_lower_bound, ?2, ?3, 0), mtime = max(mtime + 1, ?4)"
-				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
+		" ON CONFLICT (scope, file_name) DO NOTHING",
+	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
 	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
@@ -138,18 +117,18 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_DOCUMENT] = "SELECT head, tail FROM components WHERE id = ?1",
 	[STMT_COMPONENT_PATHS] = "SELECT " PATH_P " FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
 				 " WHERE s.component_id = ?1 AND " LIVE_P " ORDER BY s.pattern_id",
-	[STMT_COMPONENT_PATTERNS] = "SELECT " ENTRY_COLUMNS_P " FROM sightings s"
-				    " CROSS JOIN code_patterns p ON p.id = s.pattern_id"
-				    " WHERE s.component_id = ?1 AND s.pattern_id > ?2 AND " LIVE_P
-				    " ORDER BY s.pattern_id",
+	[STMT_COMPONENT_PATTERNS] =
+		"SELECT " ENTRY_COLUMNS_P " FROM sightings s"
+		" CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+		" WHERE s.component_id = ?1 AND s.pattern_id > ?2 AND " LIVE_P " ORDER BY s.pattern_id",
 	[STMT_COMPONENT_PLACE] = "SELECT k.id, c.component_type FROM components c"
 				 " JOIN categories k ON k.name = c.category WHERE c.id = ?1",
 	/* ?1: the component, ?2: the file name, ?3: the scope of its place; it lies in one of eleven directories. */
-	[STMT_COMPONENT_PATTERN_FIND] =
-		"SELECT " ENTRY_COLUMNS_P " FROM code_patterns p"
-		" CROSS JOIN sightings s ON s.component_id = ?1 AND s.pattern_id = p.id"
-		" WHERE p.file_name = ?2 AND p.scope IN (?3 + 1, ?3 + 2, ?3 + 3, ?3 + 4, ?3 + 5, ?3 + 6, ?3 + 7, ?3 + 8,"
-		" ?3 + 9, ?3 + 10, ?3 + 11) AND " LIVE_P,
+	[STMT_COMPONENT_PATTERN_FIND] = "SELECT " ENTRY_COLUMNS_P " FROM code_patterns p"
+					" CROSS JOIN sightings s ON s.component_id = ?1 AND s.pattern_id = p.id"
+					" WHERE p.file_name = ?2 AND p.scope IN (?3 + 1, ?3 + 2, ?3 + 3, ?3 + 4, ?3 + "
+					"5, ?3 + 6, ?3 + 7, ?3 + 8,"
+					" ?3 + 9, ?3 + 10, ?3 + 11) AND " LIVE_P,
 	[STMT_COMPONENT_BY_CLASS] = "SELECT id, category, subcategory, component_type, success_score,"
 				    " generation_metadata, source_id, revision, source_file, success_count,"
 				    " failure_count, mtime, complexity_score, complexity_range, libraries_involved"
@@ -173,9 +152,11 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_VERDICT] = "UPDATE components SET success_count = success_count + ?2,"
 				   " failure_count = failure_count + ?3, mtime = max(mtime + 1, ?4) WHERE id = ?1"
 				   " RETURNING component_name, success_count, failure_count",
-	[STMT_COMPONENT_SIGHTINGS] = "SELECT p.id, p.scope, p.pattern_signature, p.archived, " PATH_P ", s.first_line,"
-				     " s.last_line FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
-				     " WHERE s.component_id = ?1",
+	[STMT_COMPONENT_SIGHTINGS] =
+		"SELECT p.id, p.scope, p.pattern_signature, p.archived, " PATH_P ", s.first_line,"
+		" s.last_line, p.success_count, p.failure_count, p.component_count,"
+		" p.confidence_lower_bound FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
+		" WHERE s.component_id = ?1",
 	[STMT_SIGHTING_ADD] = "INSERT INTO sightings (component_id, pattern_id, first_line, last_line)"
 			      " VALUES (?1, ?2, ?3, ?4)",
 	[STMT_SIGHTING_LINES] = "UPDATE sightings SET first_line = ?3, last_line = ?4"
@@ -222,8 +203,9 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_FILE_STAT] = "SELECT " FILE_COLUMNS " FROM files WHERE id = ?1",
 	[STMT_FILE_LIST] = "SELECT " FILE_COLUMNS " FROM files INDEXED BY files_by_parent"
 			   " WHERE parent = ?1 AND id > ?2 AND listed = 1 ORDER BY id",
-	[STMT_FILE_CONTENT] = "SELECT coalesce(s.content, c.data) FROM files f LEFT JOIN sources s ON s.id = f.source_id"
-			      " LEFT JOIN contents c ON c.file_id = f.id WHERE f.id = ?1",
+	[STMT_FILE_CONTENT] =
+		"SELECT coalesce(s.content, c.data) FROM files f LEFT JOIN sources s ON s.id = f.source_id"
+		" LEFT JOIN contents c ON c.file_id = f.id WHERE f.id = ?1",
 	[STMT_FILE_PARENT] = "SELECT parent, name FROM files WHERE id = ?1",
 	[STMT_FILE_ADD] = "INSERT INTO files (parent, name, mode, atime, mtime, ctime, implicit, listed)"
 			  " VALUES (?1, ?2, ?3, ?4, ?4, ?4, ?5, 1 - ?5) RETURNING id",
@@ -263,9 +245,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_NOTE_LIST] = "SELECT " NOTE_COLUMNS " FROM notes INDEXED BY notes_by_parent"
 			   " WHERE parent = ?1 AND id > ?2 AND listed = 1 ORDER BY id",
 	[STMT_NOTE_TEXT] = "SELECT text FROM notes WHERE id = ?1",
-	[STMT_NOTE_PUT] = "INSERT INTO notes (parent, kind, name, mtime, size, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
-			  " ON CONFLICT (parent, name) DO UPDATE SET listed = 1, mtime = max(mtime + 1, excluded.mtime),"
-			  " size = excluded.size, text = excluded.text",
+	[STMT_NOTE_PUT] =
+		"INSERT INTO notes (parent, kind, name, mtime, size, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+		" ON CONFLICT (parent, name) DO UPDATE SET listed = 1, mtime = max(mtime + 1, excluded.mtime),"
+		" size = excluded.size, text = excluded.text",
 	[STMT_NOTE_DROP] = "DELETE FROM notes WHERE parent = ?1 AND name = ?2 RETURNING listed",
 	[STMT_NOTE_UNLIST] = "UPDATE notes SET listed = 0 WHERE parent = ?1 AND name = ?2 AND listed = 1 RETURNING 1",
 

@@ -121,8 +121,8 @@ double wilson_lower_bound(int64_t success, int64_t failure);
 double confidence_score(int64_t success, int64_t failure);
 /* A ratio from 0 to 1 as documents have it: three decimals, no zeros at the end but one. Returns its length. */
 int ratio_print(double ratio, char text[RATIO_ROOM]);
-/* By how many bytes a pattern's document grows where its counts change; BOUND is the old lower bound. */
-int64_t document_growth(const struct counts *old, double bound, const struct counts *change);
+/* By how many bytes a pattern's document grows; BOUND is the lower bound that it had before. */
+int64_t document_growth(const struct counts *before, double bound, const struct counts *after);
 
 /* ---- store.c ---- */
 
@@ -133,9 +133,9 @@ struct pf_store {
 	pthread_mutex_t pool_lock;
 	struct connection *idle; /* readers that nobody leases; under pool_lock */
 	pthread_mutex_t writer_lock;
-	struct connection *writer; /* NULL where read-only; under writer_lock */
+	struct connection *writer;  /* NULL where read-only; under writer_lock */
 	struct connection *watcher; /* asked for foreign commits: the writer, or a reader of its own; that thread's */
-	int64_t data_version;      /* as last seen by pf_store_foreign_commit; the writing thread's */
+	int64_t data_version;	    /* as last seen by pf_store_foreign_commit; the writing thread's */
 };
 
 /* A reader, leased; leaving the scope gives it back and ends its snapshot. */
@@ -165,16 +165,16 @@ enum { TOTALS_ROOM = 32 };
 struct pf_txn {
 	pf_store *store;
 	struct connection *conn;
-	int64_t now;           /* the latest time given out */
-	bool history_known;    /* whether the next two hold; not after a savepoint was rolled back */
-	int64_t history_id;    /* of the last event */
-	int64_t history_end;   /* where its line ends */
-	bool broken;           /* the database gave the whole transaction up */
-	int64_t pattern_id;    /* the last one, likewise */
+	int64_t now;	     /* the latest time given out */
+	bool history_known;  /* whether the next two hold; not after a savepoint was rolled back */
+	int64_t history_id;  /* of the last event */
+	int64_t history_end; /* where its line ends */
+	bool broken;	     /* the database gave the whole transaction up */
+	int64_t pattern_id;  /* the last one, likewise */
 	bool patterns_known;
 	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
 	size_t totals_count;
-	pf_text line;          /* scratch */
+	pf_text line; /* scratch */
 };
 
 /* A time later than any other that this database has seen. */
@@ -213,7 +213,8 @@ struct metadata {
 	int component_type;
 	bool has_success_score;
 	double success_score;
-	char *generation; /* NAME.json's other members, pretty JSON as it stands in component.json; NULL: no NAME.json */
+	char *generation; /* NAME.json's other members, pretty JSON as it stands in component.json; NULL: no NAME.json
+			   */
 };
 
 void metadata_free(struct metadata *metadata);
@@ -231,7 +232,7 @@ void metadata_print(const struct metadata *metadata, pf_text *out);
 
 enum event {
 	EVENT_SUBMITTED, /* a component: new, or its next revision */
-	EVENT_MOVED,     /* a component: to another category, subcategory or type */
+	EVENT_MOVED,	 /* a component: to another category, subcategory or type */
 	EVENT_DESCRIBED, /* a component: other metadata changed */
 	EVENT_SIGHTED,
 	EVENT_WITHDRAWN,
@@ -254,6 +255,10 @@ struct occurrence {
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
 
 /* ---- patterns.c ---- */
+
+/* Gives pattern ID other counts; BOUND is the lower bound that it had. What follows from them follows. */
+int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
+		       int64_t at, pf_err *err);
 
 /* A growing array of ids. */
 struct ids {

@@ -10,9 +10,9 @@ enum { HASH_ROOM = 64 };
 
 struct pf_judgement {
 	char hash[HASH_ROOM]; /* of the content that was judged */
-	pf_text path;         /* where it lay then: it stands in messages, and its folders hint at the category */
+	pf_text path;	      /* where it lay then: it stands in messages, and its folders hint at the category */
 	pf_module *module;    /* NULL where it was refused */
-	pf_err err;           /* why */
+	pf_err err;	      /* why */
 };
 
 void pf_judgement_free(pf_judgement *judgement)

@@ -97,41 +97,61 @@ static int resolve(struct connection *conn, const pf_verdict *verdict, struct re
 	return rc;
 }
 
-/* The row of a pattern's verdict: its directory's totals. */
-static int count_verdict(pf_txn *txn, const pf_verdict *verdict, struct query *q, int64_t at, pf_err *err)
+static enum event event_of(const pf_verdict *verdict)
 {
-	struct counts after = { column_int(q, 1), column_int(q, 2), 0 }, before = after;
-
-	before.success -= verdict->success;
-	before.failure -= !verdict->success;
-	return totals_change(txn, column_int(q, 3), &before, &after, at, err);
+	return verdict->success ? EVENT_SUCCESS : EVENT_FAILURE;
 }
 
-static int judge_one(pf_txn *txn, const pf_verdict *verdict, enum stmt stmt, int64_t id, pf_err *err)
+static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_err *err)
 {
-	bool pattern = stmt == STMT_PATTERN_VERDICT;
+	struct counts before, after;
 	int64_t at = txn_tick(txn);
 	int rc;
 
-	QUERY(q, txn->conn, stmt);
+	QUERY(q, txn->conn, STMT_PATTERN_COUNTS);
+	query_int(&q, id);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern");
+	before = after = (struct counts){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
+	*(verdict->success ? &after.success : &after.failure) += 1;
+	rc = pattern_put_counts(txn, id, &before, column_real(&q, 5), &after, at, err);
+	if (rc == 0)
+		rc = totals_change(txn, column_int(&q, 0), &before, &after, at, err);
+	if (rc < 0)
+		return rc;
+	return history_add(txn,
+			   &(struct occurrence){
+				   .event = event_of(verdict),
+				   .at = at,
+				   .pattern_id = id,
+				   .pattern_path = column_text(&q, 1),
+				   .note = verdict->note,
+				   .success = after.success,
+				   .failure = after.failure,
+			   },
+			   err);
+}
+
+static int judge_component(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_err *err)
+{
+	int64_t at = txn_tick(txn);
+	int rc;
+
+	QUERY(q, txn->conn, STMT_COMPONENT_VERDICT);
 	query_int(&q, id);
 	query_int(&q, verdict->success);
 	query_int(&q, !verdict->success);
 	query_int(&q, at);
 	rc = query_row(&q, err);
 	if (rc <= 0)
-		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern or component");
-	rc = pattern ? count_verdict(txn, verdict, &q, at, err) : 0;
-	if (rc < 0)
-		return rc;
+		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such component");
 	return history_add(txn,
 			   &(struct occurrence){
-				   .event = verdict->success ? EVENT_SUCCESS : EVENT_FAILURE,
+				   .event = event_of(verdict),
 				   .at = at,
-				   .pattern_id = pattern ? id : 0,
-				   .pattern_path = pattern ? column_text(&q, 0) : NULL,
-				   .component_id = pattern ? 0 : id,
-				   .component_name = pattern ? NULL : column_text(&q, 0),
+				   .component_id = id,
+				   .component_name = column_text(&q, 0),
 				   .note = verdict->note,
 				   .success = column_int(&q, 1),
 				   .failure = column_int(&q, 2),
@@ -170,9 +190,9 @@ static int apply(pf_txn *txn, const pf_verdict *verdict, pf_err *err)
 		return pf_fail(err, EINVAL, "a note of %zu bytes: at most %d", note_len, NOTE_LIMIT);
 	rc = resolve(txn->conn, verdict, &about, err);
 	for (size_t i = 0; i < about.components.count && rc == 0; i++)
-		rc = judge_one(txn, verdict, STMT_COMPONENT_VERDICT, about.components.ids[i], err);
+		rc = judge_component(txn, verdict, about.components.ids[i], err);
 	for (size_t i = 0; i < about.patterns.count && rc == 0; i++)
-		rc = judge_one(txn, verdict, STMT_PATTERN_VERDICT, about.patterns.ids[i], err);
+		rc = judge_pattern(txn, verdict, about.patterns.ids[i], err);
 	if (rc == 0)
 		rc = totals_flush(txn, err);
 	return rc < 0 ? rc : count_pairs(txn, verdict, &about.patterns, err);

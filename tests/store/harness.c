@@ -104,7 +104,8 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM code_patterns p WHERE scope >> 8 <> (SELECT id FROM categories WHERE name = p.category)",
 	"SELECT count(*) FROM code_patterns WHERE file_name NOT GLOB pattern_name || '-????????*.json'",
 	/* Totals are sums. */
-	"SELECT count(*) FROM directories d WHERE (patterns, success, failure, high, medium, low, confidence_ppb) IS NOT"
+	"SELECT count(*) FROM directories d WHERE (patterns, success, failure, high, medium, low, confidence_ppb) IS "
+	"NOT"
 	" (SELECT count(*), coalesce(sum(success_count), 0), coalesce(sum(failure_count), 0),"
 	"  coalesce(sum(confidence_score >= 0.9), 0),"
 	"  coalesce(sum(confidence_score >= 0.7 AND confidence_score < 0.9), 0),"
@@ -117,7 +118,8 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM component_totals t WHERE components <>"
 	" (SELECT count(*) FROM components c WHERE c.component_type = t.component_type)",
 	"SELECT count(*) FROM components c WHERE (pattern_count, path_bytes) IS NOT"
-	" (SELECT count(*), coalesce(sum(length(p.category || p.component_type || p.pattern_type || p.file_name) + 3), 0) FROM sightings s JOIN code_patterns p"
+	" (SELECT count(*), coalesce(sum(length(p.category || p.component_type || p.pattern_type || p.file_name) + 3), "
+	"0) FROM sightings s JOIN code_patterns p"
 	"  ON p.id = s.pattern_id WHERE s.component_id = c.id AND p.archived = 0)",
 	"SELECT count(*) FROM components c JOIN component_records r ON r.component_id = c.id"
 	" WHERE record_size <> length(CAST(record AS BLOB))",
@@ -140,7 +142,8 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM files d WHERE subdirectories <> (SELECT count(*) FROM files f"
 	" WHERE f.parent = d.id AND listed AND f.mode & 61440 = 16384)",
 	"SELECT count(*) FROM files WHERE implicit AND listed <> (children > 0)",
-	"SELECT count(*) FROM files f LEFT JOIN contents c ON c.file_id = f.id LEFT JOIN sources s ON s.id = f.source_id"
+	"SELECT count(*) FROM files f LEFT JOIN contents c ON c.file_id = f.id LEFT JOIN sources s ON s.id = "
+	"f.source_id"
 	" WHERE f.size <> coalesce(length(s.content), length(c.data), 0) OR (f.source_id AND s.content IS NULL)"
 	" OR (f.source_id AND c.data IS NOT NULL)",
 	"SELECT count(*) FROM sources s WHERE content IS NOT NULL AND id NOT IN (SELECT source_id FROM components)"

@@ -28,8 +28,8 @@ struct fixture {
 	pf_store *store;
 	pf_extractor *extractor;
 	sqlite3 *db;
-	pf_err err;    /* of the last call that failed */
-	pf_text text;  /* what the last `…_of` answered */
+	pf_err err;   /* of the last call that failed */
+	pf_text text; /* what the last `…_of` answered */
 	char name[256];
 };
 
@@ -76,23 +76,22 @@ const char *stats_of(struct fixture *f);
 /* An operator of that name; BODY is its execute(), four spaces more than `def`. */
 const char *operator_source(const char *name, const char *body);
 
-#define assert_ok(f, call)                                                                                           \
-	do {                                                                                                         \
-		int assert_ok_rc = (call);                                                                           \
-		if (assert_ok_rc < 0)                                                                                \
-			fail_msg("%s: %d: %s", #call, assert_ok_rc, (f)->err.why);                                   \
+#define assert_ok(f, call)                                                                                             \
+	do {                                                                                                           \
+		int assert_ok_rc = (call);                                                                             \
+		if (assert_ok_rc < 0)                                                                                  \
+			fail_msg("%s: %d: %s", #call, assert_ok_rc, (f)->err.why);                                     \
 	} while (0)
-#define assert_refused(f, call, code, sentence)                                                                      \
-	do {                                                                                                         \
-		assert_int_equal((call), -(code));                                                                   \
-		assert_string_equal((f)->err.why, (sentence));                                                       \
+#define assert_refused(f, call, code, sentence)                                                                        \
+	do {                                                                                                           \
+		assert_int_equal((call), -(code));                                                                     \
+		assert_string_equal((f)->err.why, (sentence));                                                         \
 	} while (0)
-#define assert_asks(f, sql, expected)                                                                                \
-	do {                                                                                                         \
-		int64_t assert_asks_got = ask((f), (sql));                                                           \
-		if (assert_asks_got != (expected))                                                                   \
-			fail_msg("%s: %lld, expected %lld", (sql), (long long)assert_asks_got,                       \
-				 (long long)(expected));                                                             \
+#define assert_asks(f, sql, expected)                                                                                  \
+	do {                                                                                                           \
+		int64_t assert_asks_got = ask((f), (sql));                                                             \
+		if (assert_asks_got != (expected))                                                                     \
+			fail_msg("%s: %lld, expected %lld", (sql), (long long)assert_asks_got, (long long)(expected)); \
 	} while (0)
 
 #endif

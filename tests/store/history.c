@@ -57,8 +57,9 @@ static void a_line(void **state)
 
 	assert_non_null(line);
 	line = strstr(line, "\"note\":");
-	assert_true(strncmp(line, "\"note\":\"quotes \\\" and \\\\ and \\n and \xc3\xa9\",\"success_count\":1,"
-				  "\"failure_count\":1}\n",
+	assert_true(strncmp(line,
+			    "\"note\":\"quotes \\\" and \\\\ and \\n and \xc3\xa9\",\"success_count\":1,"
+			    "\"failure_count\":1}\n",
 			    60) == 0);
 	assert_true(strncmp(f->text.bytes, "{\"id\":1,\"at\":\"20", 16) == 0);
 }
@@ -122,8 +123,8 @@ static void another_process(void **state)
 int history_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(chunks_equal_the_whole), TEST(lines_never_change), TEST(a_line),
-		TEST(the_feed),		      TEST(another_process),
+		TEST(chunks_equal_the_whole), TEST(lines_never_change), TEST(a_line), TEST(the_feed),
+		TEST(another_process),
 	};
 
 	return cmocka_run_group_tests_name("history", tests, NULL, NULL);

@@ -33,8 +33,8 @@ static void refused_files_stay(void **state)
 
 static void other_names_are_only_files(void **state)
 {
-	static const char *const names[] = { ".op.py.swp", "4913", "op.py~", ".op.py.Xa3f9q", "#op.py#", ".op.py",
-					     "x.txt", ".py", "a.pyc", ".json", "lone.json" };
+	static const char *const names[] = { ".op.py.swp", "4913", "op.py~", ".op.py.Xa3f9q", "#op.py#",  ".op.py",
+					     "x.txt",	   ".py",  "a.pyc",  ".json",	      "lone.json" };
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -292,7 +292,8 @@ static void refused_by_the_caller(void **state)
 
 	assert_ok(f, submit(f, IN, "a.py", good()));
 	txn = pf_txn_begin(f->store, &f->err);
-	assert_refused(f, pf_txn_refuse(txn, file_id(f, IN, "a.py"), "x", 1, 9, ENOSPC, "a.py: error: no space", &f->err),
+	assert_refused(f,
+		       pf_txn_refuse(txn, file_id(f, IN, "a.py"), "x", 1, 9, ENOSPC, "a.py: error: no space", &f->err),
 		       ENOSPC, "a.py: error: no space");
 	f->err = (pf_err){ 0 };
 	assert_ok(f, pf_txn_commit(txn, &f->err));
@@ -305,10 +306,19 @@ static void refused_by_the_caller(void **state)
 int incoming_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(refused_files_stay), TEST(other_names_are_only_files), TEST(names),
-		TEST(notes_of_removed_files), TEST(directories), TEST(implicit_directories), TEST(orphans),
-		TEST(editors_rename), TEST(refused_renames), TEST(directories_judge_what_is_below), TEST(attributes),
-		TEST(too_big), TEST(refused_by_the_caller),
+		TEST(refused_files_stay),
+		TEST(other_names_are_only_files),
+		TEST(names),
+		TEST(notes_of_removed_files),
+		TEST(directories),
+		TEST(implicit_directories),
+		TEST(orphans),
+		TEST(editors_rename),
+		TEST(refused_renames),
+		TEST(directories_judge_what_is_below),
+		TEST(attributes),
+		TEST(too_big),
+		TEST(refused_by_the_caller),
 	};
 
 	return cmocka_run_group_tests_name("incoming", tests, NULL, NULL);

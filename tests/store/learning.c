@@ -14,8 +14,9 @@ static void first_sighting_counts_once(void **state)
 
 	assert_ok(f, submit(f, IN, "a.py", operator_source("AOperator", plain)));
 	assert_asks(f, "SELECT count(*) > 5 FROM code_patterns", 1);
-	assert_asks(f, "SELECT count(*) FROM code_patterns WHERE success_count = 1 AND failure_count = 0"
-		       " AND component_count = 1 AND confidence_score = 1.0",
+	assert_asks(f,
+		    "SELECT count(*) FROM code_patterns WHERE success_count = 1 AND failure_count = 0"
+		    " AND component_count = 1 AND confidence_score = 1.0",
 		    ask(f, "SELECT count(*) FROM code_patterns"));
 	assert_asks(f, "SELECT revision FROM components", 1);
 	assert_string_equal(names_in(f, IN), "a.py a.py.receipt.json ");
@@ -154,10 +155,11 @@ static void a_move_takes_sightings_and_verdicts_along(void **state)
 	assert_asks(f, "SELECT count(*) FROM components WHERE category = 'ml'", 1);
 	assert_asks(f, "SELECT pattern_count FROM components WHERE component_name = 'AOperator'", patterns);
 	assert_asks(f, "SELECT count(*) FROM code_patterns WHERE category = 'ml' AND component_count = 1", patterns);
-	assert_asks(f, "SELECT success_count = 2 AND failure_count = 1 FROM code_patterns n WHERE category = 'ml' AND"
-		       " pattern_signature = (SELECT pattern_signature FROM code_patterns WHERE failure_count = 0"
-		       " AND component_count = 0 AND category <> 'ml' AND pattern_signature IN"
-		       " (SELECT pattern_signature FROM code_patterns WHERE failure_count = 1))",
+	assert_asks(f,
+		    "SELECT success_count = 2 AND failure_count = 1 FROM code_patterns n WHERE category = 'ml' AND"
+		    " pattern_signature = (SELECT pattern_signature FROM code_patterns WHERE failure_count = 0"
+		    " AND component_count = 0 AND category <> 'ml' AND pattern_signature IN"
+		    " (SELECT pattern_signature FROM code_patterns WHERE failure_count = 1))",
 		    1);
 	assert_asks(f, "SELECT count(*) FROM pattern_history WHERE event = 'moved'", 1);
 	assert_asks(f, "SELECT revision FROM components WHERE component_name = 'AOperator'", 1);
@@ -238,7 +240,8 @@ static void file_names_grow_where_they_clash(void **state)
 		   " complexity_range, confidence_lower_bound, component_count, pattern_signature, scope, file_name,"
 		   " mtime, pattern_data) SELECT component_name, pattern_type, pattern_name, 'other', component_type,"
 		   " complexity_range, 0, 0, substr(pattern_signature, 1, 12) || '00000000000000000000',"
-		   " scope & 255 | (SELECT id << 8 FROM categories WHERE name = 'other'), file_name, 0, pattern_data FROM g");
+		   " scope & 255 | (SELECT id << 8 FROM categories WHERE name = 'other'), file_name, 0, pattern_data "
+		   "FROM g");
 	assert_ok(f, submit(f, IN, "b.json", "{\"category\": \"other\"}"));
 	scope = (scope & 255) | ask(f, "SELECT id << 8 FROM categories WHERE name = 'other'");
 	assert_asks(f, "SELECT count(*) FROM code_patterns WHERE category = 'other' AND pattern_name = 'guard'", 2);

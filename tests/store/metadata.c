@@ -13,14 +13,15 @@ static void refusals(void **state)
 	static const struct {
 		const char *json, *why;
 	} rows[] = {
-		{ "{\"component_type\": \"foo\"}",
-		  "a.json:1:20: error: component_type 'foo': expected one of operator, sensor, hook, trigger, notifier" },
+		{ "{\"component_type\": \"foo\"}", "a.json:1:20: error: component_type 'foo': expected one of "
+						   "operator, sensor, hook, trigger, notifier" },
 		{ "{\n  \"x\": \"category\",\n  \"category\": \"M L\"}",
 		  "a.json:3:15: error: category 'M L': expected a name of a-z, 0-9, _ and -, at most 64 bytes and no "
 		  "reserved name" },
 		{ "{\"category\": 7}", "a.json:1:14: error: category: expected a string" },
 		{ "{\"success_score\": -1}", "a.json:1:19: error: success_score: expected a number not below 0" },
-		{ "{\"success_score\": \"9\"}", "a.json:1:19: error: success_score '9': expected a number not below 0" },
+		{ "{\"success_score\": \"9\"}",
+		  "a.json:1:19: error: success_score '9': expected a number not below 0" },
 		{ "[1]", "a.json:1:1: error: not an object, expected { … }" },
 		{ "{\"a\": }", "a.json:1:7: error: not JSON, expected an object" },
 		{ "", "a.json:1:1: error: not JSON, expected an object" },
@@ -55,9 +56,10 @@ static void either_comes_first(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_ok(f, submit(f, IN, "a.json", "{\"category\": \"ml\", \"component_type\": \"sensor\","
-					     " \"subcategory\": \"nlp\", \"success_score\": 87.5,"
-					     " \"model\": {\"name\": \"x\", \"tries\": [1, 2.5, 1e30]}, \"ok\": true}"));
+	assert_ok(f, submit(f, IN, "a.json",
+			    "{\"category\": \"ml\", \"component_type\": \"sensor\","
+			    " \"subcategory\": \"nlp\", \"success_score\": 87.5,"
+			    " \"model\": {\"name\": \"x\", \"tries\": [1, 2.5, 1e30]}, \"ok\": true}"));
 	assert_ok(f, submit(f, IN, "a.py", good()));
 	assert_string_equal(ask_text(f, "SELECT category || subcategory || component_type || success_score FROM"
 					" component_patterns"),

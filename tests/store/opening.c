@@ -1,5 +1,7 @@
 /* pf_store_open: what it makes, and what it refuses, in which words. */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "groups.h"
 
@@ -46,8 +48,9 @@ static void refusals(void **state)
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
 		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 1): update patternfs" },
-		{ "text.db", NULL, "This is not a database, but it is long enough to be taken for one, by its looks alone.",
-		  EINVAL, "not a patternfs database: name another file, or one that is not there yet" },
+		{ "text.db", NULL,
+		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
+		  "not a patternfs database: name another file, or one that is not there yet" },
 	};
 	struct fixture *f = *state;
 
@@ -94,7 +97,8 @@ static void corrupt(void **state)
 	assert_int_equal(system(command), 0);
 	assert_null(open_at(path, false, &err));
 	snprintf(why, sizeof why,
-		 "%s: the database is corrupt: restore a backup, or save what can be read with sqlite3's .recover", path);
+		 "%s: the database is corrupt: restore a backup, or save what can be read with sqlite3's .recover",
+		 path);
 	assert_string_equal(err.why, why);
 	assert_int_equal(err.code, EUCLEAN);
 }
@@ -160,13 +164,85 @@ static void two_writers(void **state)
 	pf_store_close(second);
 }
 
+static int touch(void *arg, const pf_pattern_entry *entry)
+{
+	*(int64_t *)arg += entry->size;
+	return 0;
+}
+
+struct reading {
+	pf_store *store;
+	atomic_bool stop;
+	atomic_int failures, rounds;
+};
+
+static void *read_on(void *arg)
+{
+	struct reading *reading = arg;
+	pf_text text = { 0 };
+
+	while (!atomic_load(&reading->stop)) {
+		int64_t sum = 0, size, mtime;
+		pf_totals totals;
+		pf_err err = { 0 };
+		int rc = pf_store_totals(reading->store, 0, &totals, &err);
+
+		for (int type = 1; type < PF_PATTERN_TYPE_END && rc == 0; type++)
+			rc = pf_store_pattern_list(reading->store, pf_scope_make(1, PF_OPERATOR, type), 0, touch, &sum,
+						   &err);
+		pf_text_reset(&text);
+		if (rc == 0)
+			rc = pf_store_component_text(reading->store, 1, PF_COMPONENT_DOCUMENT, &text, &err);
+		if (rc == 0)
+			rc = pf_store_history_stat(reading->store, &size, &mtime, &err);
+		if (rc == 0)
+			rc = pf_store_history_read(reading->store, size / 2, 1000, &text, &err);
+		if (rc < 0)
+			atomic_fetch_add(&reading->failures, 1);
+		atomic_fetch_add(&reading->rounds, 1);
+	}
+	pf_text_free(&text);
+	return NULL;
+}
+
+static void readers_beside_a_writer(void **state)
+{
+	struct fixture *f = *state;
+	struct reading reading = { .store = f->store };
+	pthread_t threads[4];
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, read_on, &reading), 0);
+	for (int i = 0; i < 30; i++) {
+		char name[32], file[32];
+
+		snprintf(name, sizeof name, "C%dOperator", i);
+		snprintf(file, sizeof file, "c%d.py", i);
+		assert_ok(f, submit(f, PF_INCOMING, file, operator_source(name, "return 1")));
+		assert_ok(f, verdict(f, i % 2, PF_TARGET_PATTERN, 1, NULL));
+	}
+	while (atomic_load(&reading.rounds) < 20)
+		usleep(1000);
+	atomic_store(&reading.stop, true);
+	for (size_t i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(atomic_load(&reading.failures), 0);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
 int opening_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(refusals),	 TEST(a_directory), TEST(corrupt),    TEST(made_private), TEST(an_empty_file_is_new),
-		TEST(read_only), TEST(two_writers),
+		TEST(refusals),
+		TEST(a_directory),
+		TEST(corrupt),
+		TEST(made_private),
+		TEST(an_empty_file_is_new),
+		TEST(read_only),
+		TEST(two_writers),
+		TEST(readers_beside_a_writer),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);

@@ -17,24 +17,16 @@ static bool is_scan(const char *detail)
 		if (strcmp(detail, growing[i]) == 0)
 			return true;
 	for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
-		if (strcmp(detail, aliases[i]) == 0 || (strlen(detail) > 1 && strncmp(detail, aliases[i], 1) == 0 && detail[1] == ' '))
+		if (strcmp(detail, aliases[i]) == 0 ||
+		    (strlen(detail) > 1 && strncmp(detail, aliases[i], 1) == 0 && detail[1] == ' '))
 			return true;
 	return false;
-}
-
-static void nothing(sqlite3_context *context, int argc, sqlite3_value **argv)
-{
-	(void)argc;
-	(void)argv;
-	sqlite3_result_double(context, 0);
 }
 
 static void statements_seek(void **state)
 {
 	struct fixture *f = *state;
 
-	sqlite3_create_function(f->db, "wilson", 2, SQLITE_UTF8, NULL, nothing, NULL, NULL);
-	sqlite3_create_function(f->db, "growth", 7, SQLITE_UTF8, NULL, nothing, NULL, NULL);
 	for (int i = 0; i < STMT_COUNT; i++) {
 		char sql[4096];
 		sqlite3_stmt *stmt;

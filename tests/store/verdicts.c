@@ -22,8 +22,8 @@ static void confidence_follows(void **state)
 		int success, failure;
 		double confidence, bound;
 	} rows[] = {
-		{ 1, 0, 1.0, 0.207 },  { 14, 1, 0.933, 0.702 }, { 0, 1, 0.0, 0.0 },
-		{ 99, 1, 0.99, 0.946 }, { 1, 1, 0.5, 0.095 },    { 50, 50, 0.5, 0.404 },
+		{ 1, 0, 1.0, 0.207 },	{ 14, 1, 0.933, 0.702 }, { 0, 1, 0.0, 0.0 },
+		{ 99, 1, 0.99, 0.946 }, { 1, 1, 0.5, 0.095 },	 { 50, 50, 0.5, 0.404 },
 	};
 	struct fixture *f = *state;
 
@@ -31,7 +31,8 @@ static void confidence_follows(void **state)
 		char sql[256], line[128];
 
 		/* One short, then a verdict through the front door. */
-		snprintf(sql, sizeof sql, "UPDATE code_patterns SET success_count = %d, failure_count = %d WHERE id = 1",
+		snprintf(sql, sizeof sql,
+			 "UPDATE code_patterns SET success_count = %d, failure_count = %d WHERE id = 1",
 			 rows[i].success - (rows[i].failure == 0), rows[i].failure - (rows[i].failure > 0));
 		run_sql(f, sql);
 		assert_ok(f, verdict(f, rows[i].failure == 0, PF_TARGET_PATTERN, 1, NULL));
