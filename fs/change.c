@@ -545,10 +545,33 @@ static size_t store_idle_drafts(struct writer *w, int64_t before)
 	return count;
 }
 
+/* What was changed in the sqlite3 shell becomes events, which the feed tells. */
+static void adopt_edits(struct writer *w)
+{
+	pf_err err = { 0 };
+	pf_txn *txn = pf_store_edited(w->fs->store) ? pf_txn_begin(w->fs->store, &err) : NULL;
+	int result;
+
+	if (!txn) {
+		if (err.code)
+			pf_log(PF_LOG_ERROR, "cannot take over what was changed by hand: %s", err.why);
+		return;
+	}
+	result = pf_txn_adopt_edits(txn, &err);
+	if (result < 0)
+		pf_txn_rollback(txn);
+	else
+		result = pf_txn_commit(txn, &err);
+	if (result < 0)
+		pf_log(PF_LOG_ERROR, "cannot take over what was changed by hand: %s", err.why);
+}
+
 static void tick(struct writer *w)
 {
 	if (pf_store_foreign_commit(w->fs->store)) {
 		struct stale stale = { 0 };
+
+		adopt_edits(w);
 
 		read_feed(w, &stale);
 		tell_inodes(w, &stale);

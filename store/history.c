@@ -13,6 +13,7 @@ static const char *const event_names[] = {
 	[EVENT_SUBMITTED] = "submitted", [EVENT_MOVED] = "moved",	  [EVENT_DESCRIBED] = "described",
 	[EVENT_SIGHTED] = "sighted",	 [EVENT_WITHDRAWN] = "withdrawn", [EVENT_SUCCESS] = "success",
 	[EVENT_FAILURE] = "failure",	 [EVENT_ARCHIVED] = "archived",	  [EVENT_RESTORED] = "restored",
+	[EVENT_EDITED] = "edited",
 };
 
 /* 2026-11-23T04:05:06.123456Z */

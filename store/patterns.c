@@ -208,6 +208,53 @@ int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err)
 	return savepoint_end(txn, rc, err);
 }
 
+/* ---- changes by hand ---- */
+
+bool pf_store_edited(pf_store *store)
+{
+	LEASE lease = { 0 };
+
+	if (lease_begin(store, &lease, NULL) < 0)
+		return false;
+	QUERY(q, lease.conn, STMT_EDITED);
+	return query_row(&q, NULL) > 0 && column_int(&q, 0);
+}
+
+static int adopt_edits(pf_txn *txn, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, txn->conn, STMT_EDITS);
+	while ((rc = query_row(&q, err)) > 0) {
+		rc = history_add(txn,
+				 &(struct occurrence){
+					 .event = EVENT_EDITED,
+					 .at = txn_tick(txn),
+					 .pattern_id = column_int(&q, 0),
+					 .pattern_path = column_text(&q, 1),
+					 .success = column_int(&q, 2),
+					 .failure = column_int(&q, 3),
+				 },
+				 err);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	QUERY(clear, txn->conn, STMT_EDITS_CLEAR);
+	return query_run(&clear, err);
+}
+
+int pf_txn_adopt_edits(pf_txn *txn, pf_err *err)
+{
+	int rc = savepoint_begin(txn, err);
+
+	if (rc < 0)
+		return rc;
+	rc = adopt_edits(txn, err);
+	return savepoint_end(txn, rc, err);
+}
+
 /* ---- arrays of ids ---- */
 
 void ids_free(struct ids *ids)

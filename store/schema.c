@@ -33,13 +33,14 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 #define COMPLETE_PATTERN                                                                                               \
 	" BEGIN"                                                                                                       \
 	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"                    \
-	"    mtime = mtime + 1 WHERE id = new.id;"                                                                     \
+	"    mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"                                                                     \
 	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"       \
 	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"           \
 	"    coalesce(sum(patterns), 0), coalesce(sum(success), 0), coalesce(sum(failure), 0),"                        \
 	"    coalesce(sum(high), 0), coalesce(sum(medium), 0), coalesce(sum(low), 0),"                                 \
 	"    coalesce(sum(confidence_ppb), 0) FROM directory_sums s WHERE s.scope = new.scope),"                       \
 	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"                                               \
+	"  INSERT OR IGNORE INTO hand_edits VALUES (new.id);"                                                          \
 	" END;"
 /* What a trigger does where a row refers to another source, or is gone: content that nothing refers to goes. */
 #define RELEASE_SOURCE                                                                                                 \
@@ -215,7 +216,9 @@ static const char *const version_1[] = {
 	") STRICT;",
 	"CREATE TABLE history_events (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT;",
 	"INSERT INTO history_events VALUES (0, 'submitted'), (1, 'moved'), (2, 'described'), (3, 'sighted'),"
-	"  (4, 'withdrawn'), (5, 'success'), (6, 'failure'), (7, 'archived'), (8, 'restored');",
+	"  (4, 'withdrawn'), (5, 'success'), (6, 'failure'), (7, 'archived'), (8, 'restored'), (9, 'edited');",
+	/* Patterns changed by hand, until a writer makes events of them (pf_txn_adopt_edits). */
+	"CREATE TABLE hand_edits (pattern_id INTEGER PRIMARY KEY) STRICT;",
 	"CREATE VIEW pattern_history (id, at, event, pattern_id, pattern, component_id, component_name, note,"
 	"  success_count, failure_count) AS"
 	"  SELECT h.id, h.at, e.name, h.pattern_id, p.category || '/' || p.component_type || '/'"

@@ -84,6 +84,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
+	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.mtime FROM hand_edits e"
+		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
+	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
+	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits)",
 	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
 	[STMT_PATTERN_PUT_DATA] = "UPDATE code_patterns SET pattern_data = ?2, size = size + ?3,"
 				  " mtime = max(mtime + 1, ?4) WHERE id = ?1",
@@ -180,9 +184,9 @@ const char *const stmt_sql[STMT_COUNT] = {
 	/* ?1-?2: events from, up to. It may be new where it was restored, or where no component showed it before. */
 	[STMT_CHANGED_PATTERNS] =
 		"SELECT p.id, p.scope, p.file_name,"
-		" x.restored > 0 OR p.component_count - x.sighted + x.withdrawn <= 0,"
+		" x.restored > 0 OR x.edited > 0 OR p.component_count - x.sighted + x.withdrawn <= 0,"
 		" p.archived = 1 OR p.component_count = 0"
-		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 3) AS sighted,"
+		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 9) AS edited, sum(event = 3) AS sighted,"
 		"   sum(event = 4) AS withdrawn"
 		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) x"
 		" CROSS JOIN code_patterns p ON p.id = x.pattern_id",

@@ -240,6 +240,7 @@ enum event {
 	EVENT_FAILURE,
 	EVENT_ARCHIVED,
 	EVENT_RESTORED,
+	EVENT_EDITED,
 };
 
 struct occurrence {

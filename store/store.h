@@ -285,6 +285,15 @@ void pf_txn_rollback(pf_txn *txn);
  * thread that writes. Cheap enough to be asked ten times a second. */
 bool pf_store_foreign_commit(pf_store *store);
 
+/*
+ * Somebody may change patterns in the sqlite3 shell: their sizes, times and
+ * totals are right at once, but no event says so. pf_store_edited: such changes
+ * are there; pf_txn_adopt_edits makes events of them (`edited`, with the counts
+ * after), so that the history and the change feed know.
+ */
+bool pf_store_edited(pf_store *store);
+int pf_txn_adopt_edits(pf_txn *txn, pf_err *err);
+
 /* All verdicts, or none. ENOENT where a target is not there; EINVAL where scope 0 is a target. */
 int pf_txn_verdicts(pf_txn *txn, const pf_verdict *verdicts, size_t count, pf_err *err);
 /* Archives a pattern, for `rm`. */

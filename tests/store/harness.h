@@ -56,6 +56,7 @@ int remove_directory(struct fixture *f, int64_t parent, const char *name);
 int move_name(struct fixture *f, int64_t parent, const char *name, int64_t new_parent, const char *new_name,
 	      unsigned flags);
 int archive(struct fixture *f, int64_t pattern);
+int adopt_edits(struct fixture *f);
 int verdict(struct fixture *f, bool success, enum pf_target_kind kind, int64_t id, const char *note);
 
 /* ---- what they see ---- */
