@@ -66,6 +66,11 @@ int connection_fail(struct connection *conn, int rc, pf_err *err)
 	if (code == EBUSY)
 		return pf_fail(err, code, "another process has held the database's write lock for %d seconds",
 			       BUSY_MS / 1000);
+	if (code == EUCLEAN)
+		return pf_fail(err, code,
+			       "%s: the database is corrupt (%s): restore a backup, or save what can be read with "
+			       "sqlite3's .recover",
+			       conn && conn->db ? sqlite3_db_filename(conn->db, "main") : "?", words);
 	return pf_fail(err, code, "the database failed: %s (SQLite %d)", words, rc);
 }
 

@@ -409,17 +409,7 @@ static int not_ours(const char *path, pf_err *err)
 
 int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err)
 {
-	switch (rc & 0xff) {
-	case SQLITE_NOTADB:
-		return not_ours(path, err);
-	case SQLITE_CORRUPT:
-		return pf_fail(err, EUCLEAN,
-			       "%s: the database is corrupt: restore a backup, or save what can be read with "
-			       "sqlite3's .recover",
-			       path);
-	default:
-		return connection_fail(conn, rc, err);
-	}
+	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
 int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err)

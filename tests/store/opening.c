@@ -97,7 +97,7 @@ static void corrupt(void **state)
 	assert_int_equal(system(command), 0);
 	assert_null(open_at(path, false, &err));
 	snprintf(why, sizeof why,
-		 "%s: the database is corrupt: restore a backup, or save what can be read with sqlite3's .recover",
+		 "%s: the database is corrupt (database disk image is malformed): restore a backup, or save what can be read with sqlite3's .recover",
 		 path);
 	assert_string_equal(err.why, why);
 	assert_int_equal(err.code, EUCLEAN);
