@@ -163,7 +163,7 @@ static bool is_read_only(const struct options *options)
 {
 	if (options->read_only)
 		return true;
-	if (options->read_write || access(options->database, W_OK) == 0 || errno != EROFS)
+	if (options->read_write || eaccess(options->database, W_OK) == 0 || errno != EROFS)
 		return false;
 	pf_log(PF_LOG_NOTICE, "%s is on a read-only disk: mounting read-only", options->database);
 	return true;

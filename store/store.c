@@ -94,7 +94,7 @@ static int check_path(const char *path, bool read_only, pf_err *err)
 			close(fd);
 			return 0;
 		}
-		if (errno != EEXIST && errno != EISDIR && access(path, F_OK) != 0)
+		if (errno != EEXIST && errno != EISDIR && eaccess(path, F_OK) != 0)
 			return refuse_path(path, errno == EEXIST ? EIO : errno, true, err);
 	}
 	if (stat(path, &st) != 0)
@@ -103,7 +103,7 @@ static int check_path(const char *path, bool read_only, pf_err *err)
 		return refuse_path(path, EISDIR, !read_only, err);
 	if (!S_ISREG(st.st_mode))
 		return pf_fail(err, EINVAL, "%s: not a regular file", path);
-	if (access(path, read_only ? R_OK : R_OK | W_OK) != 0)
+	if (eaccess(path, read_only ? R_OK : R_OK | W_OK) != 0)
 		return refuse_path(path, errno, !read_only, err);
 	return 0;
 }

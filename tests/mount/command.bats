@@ -107,14 +107,6 @@ PYTHON
   refused "$TMP/no/where.db" "$TMP/no/where.db" "$MNT"
 }
 
-@test "a database that must not be read" {
-  [ "$(id -u)" -ne 0 ] || skip 'root may read everything'
-  start
-  stop
-  chmod 000 "$DB"
-  refused permission "$DB" "$MNT"
-}
-
 @test "as a daemon it returns when the mount is ready, and holds no terminal" {
   # A pipe that somebody kept open would keep this waiting.
   output=$(timeout 60 "$PATTERNFS" "$DB" "$MNT" 2>&1 3>&-)

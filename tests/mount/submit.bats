@@ -24,15 +24,16 @@ load helper
 
 @test "a pattern's document has its keys in order, and a name made of its signature" {
   submit
-  n=0
-  for file in "$MNT"/ml/operator/*/*.json; do
-    equal "$(jq -r 'keys_unsorted | join(" ")' "$file")" "id component_name pattern_type pattern_name category subcategory component_type complexity_range success_count failure_count confidence_score confidence_lower_bound component_count pattern_signature libraries_involved pattern_data" "$file"
-    equal "$(jq -r '.category + "/" + .component_type + "/" + .pattern_type' "$file")" "ml/operator/$(basename "$(dirname "$file")")"
-    jq -e '(.pattern_signature | test("^[0-9a-f]{32}$")) and (.pattern_data | has("template") and has("code") and has("lines") and has("examples"))' "$file" >"$TMP/out"
-    name=$(jq -r '.pattern_name + "-" + .pattern_signature[:8]' "$file")
-    contains "$(basename "$file")" "$name"
-    n=$((n + 1))
-  done
+  keys='id component_name pattern_type pattern_name category subcategory component_type complexity_range success_count failure_count confidence_score confidence_lower_bound component_count pattern_signature libraries_involved pattern_data'
+  jq -r --arg keys "$keys" '
+    (if (keys_unsorted | join(" ")) != $keys then "keys" else empty end),
+    (if (.pattern_signature | test("^[0-9a-f]{32}$")) then empty else "signature" end),
+    (if (.pattern_data | has("template") and has("code") and has("lines") and has("examples")) then empty else "data" end),
+    ("ml/operator/" + .pattern_type + "/" + .pattern_name + "-" + .pattern_signature[:8] as $path
+      | if (input_filename | endswith($path + ".json")) then empty else "path" end)
+    | input_filename + ": " + .' "$MNT"/ml/operator/*/*.json >"$TMP/wrong"
+  equal "$(cat "$TMP/wrong")" ''
+  n=$(ls "$MNT"/ml/operator/*/*.json | wc -l)
   [ $n -ge 22 ]
 }
 
@@ -53,7 +54,7 @@ load helper
   n=0
   for link in "$MNT/components/$COMPONENT/patterns"/*; do
     [ -L "$link" ]
-    jq -e .pattern_signature "$link" >"$TMP/out"
+    [ -s "$link" ] || { echo "$link leads nowhere"; false; }
     n=$((n + 1))
   done
   equal $n "$(jq '.patterns | length' "$MNT/components/$COMPONENT/component.json")"
@@ -69,7 +70,7 @@ load helper
   jq -r '.components[].patterns[].path' "$receipt" >"$TMP/paths"
   [ "$(wc -l <"$TMP/paths")" -ge 22 ]
   while read -r path; do
-    jq -e .id "$MNT/$path" >"$TMP/out"
+    [ -s "$MNT/$path" ] || { echo "$path is not there"; false; }
   done <"$TMP/paths"
   equal "$(jq -c '[.components[].patterns[] | .new] | unique' "$receipt")" '[true]'
   jq -e 'all(.components[].patterns[]; (.lines | length) == 2 and .type and .name)' "$receipt"

@@ -114,6 +114,27 @@ static void made_private(void **state)
 	assert_string_equal(ask_text(f, "SELECT journal_mode FROM pragma_journal_mode"), "wal");
 }
 
+/* Root may read everything, so it is somebody else for a moment. */
+static void not_permitted(void **state)
+{
+	enum { NOBODY = 65534 };
+	struct fixture *f = *state;
+	char why[512];
+	pf_err err;
+
+	snprintf(why, sizeof why, "%s: no permission to read and write it", f->path);
+	assert_int_equal(chmod(f->directory, 0755), 0);
+	assert_int_equal(chmod(f->path, 0), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(NOBODY), 0);
+	assert_null(open_at(f->path, false, &err));
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(f->path, 0600), 0);
+	assert_string_equal(err.why, why);
+	assert_int_equal(err.code, EACCES);
+}
+
 static void an_empty_file_is_new(void **state)
 {
 	struct fixture *f = *state;
@@ -238,6 +259,7 @@ int opening_tests(void)
 		TEST(refusals),
 		TEST(a_directory),
 		TEST(corrupt),
+		TEST(not_permitted),
 		TEST(made_private),
 		TEST(an_empty_file_is_new),
 		TEST(read_only),
