@@ -291,8 +291,11 @@ static int each_change(void *arg, const pf_change *change)
 
 	if (change->kind == PF_CHANGED_COMPONENT) {
 		stale_component(stale, change->id);
+		/* Which patterns it shows may be others: with patterns/ the kernel forgets all links below it. */
 		if (change->maybe_new)
 			stale_inode(stale, (struct node){ NODE_COMPONENTS, 0 }, true);
+		else
+			stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, "patterns");
 		return 0;
 	}
 	stale_inode(stale, (struct node){ NODE_PATTERN, change->id }, true);

@@ -135,27 +135,30 @@ static int append_target(struct pf_fs *fs, const pf_pattern_entry *entry, const 
 	return result;
 }
 
-/* A link's size is its target's length, as everywhere. */
-static int fill_link(struct pf_fs *fs, struct node node, const pf_pattern_entry *entry, const char *name,
+/* A link's size is its target's length, as everywhere; its time that of the revision which shows the pattern. */
+static int fill_link(struct pf_fs *fs, struct node node, const pf_pattern_entry *entry, const char *name, int64_t mtime,
 		     struct node_attr *attr, pf_err *err)
 {
 	pf_text target = { 0 };
 	int result = append_target(fs, entry, name, &target, err);
 
-	node_attr_fill(node, (int64_t)target.len, entry->mtime, 0, attr);
+	node_attr_fill(node, (int64_t)target.len, mtime, 0, attr);
 	pf_text_free(&target);
 	return result;
 }
 
 int links_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
 {
+	pf_component_entry component;
 	pf_pattern_entry entry;
 	int result = pf_store_component_pattern_find(fs->store, dir.id, name, &entry, err);
 
+	if (result == 0)
+		result = pf_store_component_stat(fs->store, dir.id, &component, err);
 	if (result < 0)
 		return result;
 	*node = link_node(dir.id, entry.id);
-	return fill_link(fs, *node, &entry, name, attr, err);
+	return fill_link(fs, *node, &entry, name, component.source_mtime, attr, err);
 }
 
 /* The store's callbacks may not call back into it: the scopes' paths are needed, so entries are copied first. */
@@ -180,11 +183,13 @@ static int collect_link(void *arg, const pf_pattern_entry *entry)
 int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
 	int64_t after = cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0;
+	pf_component_entry component;
 	struct link_batch batch;
+	int result = pf_store_component_stat(fs->store, dir.id, &component, err);
 
+	if (result < 0)
+		return result;
 	do {
-		int result;
-
 		batch.count = 0;
 		result = pf_store_component_patterns(fs->store, dir.id, after, collect_link, &batch, err);
 		for (size_t i = 0; result >= 0 && i < batch.count; i++) {
@@ -192,7 +197,7 @@ int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 			struct node node = link_node(dir.id, entry->id);
 			struct node_attr attr;
 
-			result = fill_link(fs, node, entry, batch.links[i].name, &attr, err);
+			result = fill_link(fs, node, entry, batch.links[i].name, component.source_mtime, &attr, err);
 			if (result == 0 && listing->emit(listing, batch.links[i].name, node, &attr, COOKIE_ROWS + entry->id))
 				return 0;
 			after = entry->id;
@@ -220,10 +225,15 @@ static int find_link(struct pf_fs *fs, struct node node, struct link_batch *batc
 
 int link_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
+	pf_component_entry component;
 	struct link_batch batch;
 	int result = find_link(fs, node, &batch, err);
 
-	return result < 0 ? result : fill_link(fs, node, &batch.links[0].entry, batch.links[0].name, attr, err);
+	if (result == 0)
+		result = pf_store_component_stat(fs->store, node.id >> PATTERN_BITS, &component, err);
+	if (result < 0)
+		return result;
+	return fill_link(fs, node, &batch.links[0].entry, batch.links[0].name, component.source_mtime, attr, err);
 }
 
 int link_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)

@@ -53,7 +53,7 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 	[NODE_COMPONENT_OUTCOME] = { VERDICTS },
 	[NODE_COMPONENT_OUTCOME_ERROR] = { VERDICTS_ERROR },
 	[NODE_LINKS] = { DIRECTORY, .attr = links_attr, .lookup = links_lookup, .list = links_list },
-	[NODE_LINK] = { .mode = S_IFLNK | 0777, .entry_ms = SHORT, .attr_ms = SHORT, .attr = link_attr, .render = link_render },
+	[NODE_LINK] = { .mode = S_IFLNK | 0777, .entry_ms = LONG, .attr_ms = LONG, .attr = link_attr, .render = link_render },
 	[NODE_FILE] = { .entry_ms = SHORT,
 			.attr_ms = SHORT,
 			.attr = file_attr,

@@ -237,6 +237,25 @@ load helper
   listed "$IN/category=speech/op.py.receipt.json"
 }
 
+@test "links are those of the revision, also where the kernel knew the others" {
+  operator LinkOperator 'self.log.warning("gone soon")' >"$IN/op.py"
+  links=$MNT/components/LinkOperator/patterns
+  ls -l "$links" >"$TMP/before"
+  log=$(grep -l 'log.warning' "$links"/log_call-*.json)
+  cat "$log" >/dev/null
+  operator LinkOperator 'self.log.error("now this")' >"$IN/op.py"
+  absent "$log"
+  new=$(grep -l 'log.error' "$links"/log_call-*.json)
+  listed "$new"
+  # An archived pattern has no link either; rm is answered before the notice of that (see fs/change.h).
+  rm "$(realpath "$new")"
+  for ((i = 0; i < 100; i++)); do
+    [ -L "$new" ] || break
+    sleep 0.01
+  done
+  absent "$new"
+}
+
 @test "removing a submission leaves what was learned" {
   submit
   counts >"$TMP/before"
