@@ -48,7 +48,7 @@ struct pf_extractor {
 	size_t max_source;
 	unsigned timeout_ms;
 	struct arena *arena; /* of the file being read: its parser and its tree */
-	TSQuery *query; /* all rows' queries in one, so that the tree is walked once */
+	TSQuery *query;	     /* all rows' queries in one, so that the tree is walked once */
 	TSQueryCursor *cursor;
 	uint8_t *pattern_types; /* of each of the query's patterns, its row */
 	uint8_t *capture_kinds; /* of each of its captures, enum capture */
@@ -390,8 +390,10 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 	}
 	/* Where a node had more children than libtree-sitter can count (arena.h), text is missing from the tree. */
 	if (ts_node_end_byte(ts_tree_root_node(*parsed)) != len)
-		return pf_fail(err, EINVAL, "%s: error: too many comments in a row or too deeply nested code, expected fewer than 65,536",
-			       name);
+		return pf_fail(
+			err, EINVAL,
+			"%s: error: too many comments in a row or too deeply nested code, expected fewer than 65,536",
+			name);
 	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
 		return out_of(extractor, name, err);
 	return 0;

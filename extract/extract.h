@@ -68,11 +68,11 @@ typedef struct pf_pattern {
 typedef struct pf_component {
 	char *name; /* the class's */
 	enum pf_component_type type;
-	char *category;       /* inferred; "general" where nothing says; matches [a-z0-9][a-z0-9_-]{0,63} */
+	char *category;	      /* inferred; "general" where nothing says; matches [a-z0-9][a-z0-9_-]{0,63} */
 	char *subcategory;    /* of the same form; NULL where none */
 	int complexity_score; /* McCabe's cyclomatic number, summed over the class's methods */
 	char *libraries;      /* JSON array on one line of top-level packages: `["nemo"]` */
-	char *record;         /* the whole document components/NAME/patterns.json, newline at its end */
+	char *record;	      /* the whole document components/NAME/patterns.json, newline at its end */
 	int first_line, last_line;
 	pf_pattern *patterns; /* each (type, name, signature) once, in source order */
 	size_t pattern_count;

@@ -12,11 +12,11 @@
 #include "log.h"
 
 enum {
-	TICK_MS = 100,       /* how often other processes' commits are looked for */
-	IDLE_DRAFT_S = 5,    /* a draft that nobody closes is stored (not judged) after so long */
-	IDLE_BATCH = 16,     /* drafts a tick */
-	LAST_ROUNDS = 64,    /* batches of drafts stored at the end */
-	EXTRACTORS = 16,     /* kept for reuse */
+	TICK_MS = 100,	  /* how often other processes' commits are looked for */
+	IDLE_DRAFT_S = 5, /* a draft that nobody closes is stored (not judged) after so long */
+	IDLE_BATCH = 16,  /* drafts a tick */
+	LAST_ROUNDS = 64, /* batches of drafts stored at the end */
+	EXTRACTORS = 16,  /* kept for reuse */
 };
 
 /* What the kernel must be told of a group. */
@@ -45,7 +45,7 @@ struct notice {
 };
 
 struct writer {
-	struct pf_fs *fs; /* borrowed */
+	struct pf_fs *fs;		 /* borrowed */
 	const struct kernel_ops *kernel; /* NULL: nobody to tell */
 	void *kernel_arg;
 
@@ -60,7 +60,7 @@ struct writer {
 	pthread_t thread, notifier;
 	/* The writer thread's own: */
 	pf_extractor *extractor;
-	int64_t seen; /* the change feed up to here has been told */
+	int64_t seen;	    /* the change feed up to here has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
 };
 

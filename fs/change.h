@@ -40,16 +40,16 @@ struct writer;
 
 enum change_op {
 	CHANGE_NONE,
-	CHANGE_MKDIR,   /* parent, name, mode, implicit → made */
-	CHANGE_MKFILE,  /* parent, name, mode → made */
-	CHANGE_UNLINK,  /* parent, name → removed */
-	CHANGE_RMDIR,   /* parent, name */
-	CHANGE_RENAME,  /* parent, name, new_parent, new_name, flags, and a draft of ID, if any → removed */
+	CHANGE_MKDIR,	/* parent, name, mode, implicit → made */
+	CHANGE_MKFILE,	/* parent, name, mode → made */
+	CHANGE_UNLINK,	/* parent, name → removed */
+	CHANGE_RMDIR,	/* parent, name */
+	CHANGE_RENAME,	/* parent, name, new_parent, new_name, flags, and a draft of ID, if any → removed */
 	CHANGE_SETATTR, /* id, mask, values */
-	CHANGE_WRITE,   /* id, content, len, mtime, version */
-	CHANGE_CLOSE,   /* the same, judgement */
-	CHANGE_REFUSE,  /* the same, code, why */
-	CHANGE_FORGET,  /* id */
+	CHANGE_WRITE,	/* id, content, len, mtime, version */
+	CHANGE_CLOSE,	/* the same, judgement */
+	CHANGE_REFUSE,	/* the same, code, why */
+	CHANGE_FORGET,	/* id */
 	CHANGE_ARCHIVE, /* id */
 	CHANGE_VERDICT, /* verdicts */
 	CHANGE_OP_COUNT,
@@ -85,7 +85,7 @@ struct change {
 	pf_judgement *judgement; /* owned */
 	struct verdicts verdicts;
 	uint64_t asker_ino; /* the file written to or closed, for the log and for notices */
-	size_t written;     /* bytes that the asker wrote, for its answer */
+	size_t written;	    /* bytes that the asker wrote, for its answer */
 
 	pf_file made;
 	int64_t removed;

@@ -84,8 +84,8 @@ static int emit_component(void *arg, const pf_component_entry *entry)
 int components_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
 	(void)dir;
-	return pf_store_component_list(fs->store, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_component, listing,
-				       err);
+	return pf_store_component_list(fs->store, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_component,
+				       listing, err);
 }
 
 int component_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
@@ -147,7 +147,8 @@ static int fill_link(struct pf_fs *fs, struct node node, const pf_pattern_entry 
 	return result;
 }
 
-int links_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+int links_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		 pf_err *err)
 {
 	pf_component_entry component;
 	pf_pattern_entry entry;
@@ -198,7 +199,8 @@ int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 			struct node_attr attr;
 
 			result = fill_link(fs, node, entry, batch.links[i].name, component.source_mtime, &attr, err);
-			if (result == 0 && listing->emit(listing, batch.links[i].name, node, &attr, COOKIE_ROWS + entry->id))
+			if (result == 0 &&
+			    listing->emit(listing, batch.links[i].name, node, &attr, COOKIE_ROWS + entry->id))
 				return 0;
 			after = entry->id;
 		}

@@ -15,7 +15,7 @@ struct draft {
 	int64_t mtime;
 	int64_t changed_at; /* as mtime, but never set by hand */
 	uint64_t version;
-	uint64_t taken;  /* the version that is on its way to the store, for a flush; 0: none */
+	uint64_t taken;	 /* the version that is on its way to the store, for a flush; 0: none */
 	uint64_t stored; /* the version that the store has, unjudged */
 	bool judge;
 	bool too_large;

@@ -50,7 +50,7 @@ struct draft_copy {
 	size_t len;
 	int64_t mtime;
 	uint64_t version;
-	bool judge;     /* written to since it was last judged */
+	bool judge;	/* written to since it was last judged */
 	bool too_large; /* a write was refused with EFBIG */
 };
 /*

@@ -20,7 +20,9 @@ void file_attr_fill(const pf_file *file, struct node_attr *attr)
 		.atime = file->atime,
 		.mtime = file->mtime,
 		.ctime = file->ctime,
-		.nlink = S_ISDIR(file->mode) ? (uint32_t)(2 + file->subdirectories) : file->orphan ? 0 : 1,
+		.nlink = S_ISDIR(file->mode) ? (uint32_t)(2 + file->subdirectories)
+			 : file->orphan	     ? 0
+					     : 1,
 		.entry_ms = kind->entry_ms,
 		.attr_ms = kind->attr_ms,
 	};
@@ -45,7 +47,8 @@ int file_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
 	return 0;
 }
 
-int file_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+int file_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		pf_err *err)
 {
 	pf_file file;
 	pf_note note;
@@ -182,7 +185,8 @@ static void refuse_size(struct pf_fs *fs, struct change *change)
 	change->op = CHANGE_REFUSE;
 	change->code = EFBIG;
 	snprintf(change->why, sizeof change->why,
-		 "%s: error: the file is too large, expected at most %zu bytes (-o max_source=)", file.name, fs->max_file);
+		 "%s: error: the file is too large, expected at most %zu bytes (-o max_source=)", file.name,
+		 fs->max_file);
 }
 
 int file_flush(struct pf_fs *fs, struct node node, struct change *change, pf_err *err)

@@ -337,8 +337,8 @@ static int add_entry(struct ll_listing *listing, const char *name, const struct 
 {
 	char *at = listing->buffer + listing->len;
 	size_t left = listing->room - listing->len;
-	size_t need = listing->plus ? fuse_add_direntry_plus(listing->request, at, left, name, entry, cookie) :
-				      fuse_add_direntry(listing->request, at, left, name, &entry->attr, cookie);
+	size_t need = listing->plus ? fuse_add_direntry_plus(listing->request, at, left, name, entry, cookie)
+				    : fuse_add_direntry(listing->request, at, left, name, &entry->attr, cookie);
 
 	if (need > left) {
 		listing->base.full = true;
@@ -351,7 +351,8 @@ static int add_entry(struct ll_listing *listing, const char *name, const struct 
 /* The kernel's cookies are two higher than the nodes': `.` and `..` come first. */
 enum { DOTS = 2 };
 
-static int emit(struct node_listing *base, const char *name, struct node node, const struct node_attr *attr, int64_t cookie)
+static int emit(struct node_listing *base, const char *name, struct node node, const struct node_attr *attr,
+		int64_t cookie)
 {
 	struct ll_listing *listing = (struct ll_listing *)base;
 	struct fuse_entry_param entry = entry_of(ll_of(listing->request), node, attr);
@@ -388,7 +389,8 @@ static void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, 
 		return;
 	}
 	if (!list_dots(&listing, cookie))
-		result = node_list(ll_of(request)->fs, listing.dir, cookie > DOTS ? cookie - DOTS : 0, &listing.base, &err);
+		result = node_list(ll_of(request)->fs, listing.dir, cookie > DOTS ? cookie - DOTS : 0, &listing.base,
+				   &err);
 	if (result < 0 && result != -ENOENT)
 		pf_log(PF_LOG_ERROR, "cannot list: %s", err.why);
 	if (result < 0)
@@ -553,8 +555,8 @@ static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 	change = start_write(request, node_kinds[dir.kind].make, answer_made);
 	if (!change)
 		return;
-	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
-					   node_kinds[dir.kind].make(ll->fs, dir, name, mode, change, &err);
+	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG
+					 : node_kinds[dir.kind].make(ll->fs, dir, name, mode, change, &err);
 	finish(change, result, &err);
 }
 
@@ -598,8 +600,8 @@ static void remove_name(fuse_req_t request, fuse_ino_t parent, const char *name,
 	change = start_write(request, node_kinds[dir.kind].remove, answer_err);
 	if (!change)
 		return;
-	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG :
-					   node_kinds[dir.kind].remove(ll->fs, dir, name, directory, change, &err);
+	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG
+					 : node_kinds[dir.kind].remove(ll->fs, dir, name, directory, change, &err);
 	finish(change, result, &err);
 }
 

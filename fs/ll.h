@@ -8,9 +8,9 @@
 #include "fs.h"
 
 struct ll {
-	struct pf_fs *fs;             /* borrowed */
+	struct pf_fs *fs;	      /* borrowed */
 	struct fuse_session *session; /* borrowed */
-	uid_t uid;                    /* who owns what has no owner of its own */
+	uid_t uid;		      /* who owns what has no owner of its own */
 	gid_t gid;
 	mode_t umask;
 	bool single_threaded;

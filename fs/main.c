@@ -33,9 +33,13 @@ static int check_device(pf_err *err)
 		return 0;
 	}
 	if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-		return pf_fail(err, errno, "/dev/fuse is not there: load the kernel's module (modprobe fuse), or give the container the device");
+		return pf_fail(err, errno,
+			       "/dev/fuse is not there: load the kernel's module (modprobe fuse), or give the "
+			       "container the device");
 	if (errno == EACCES || errno == EPERM)
-		return pf_fail(err, errno, "you may not open /dev/fuse: run as root, or have it opened to you (chmod 666 /dev/fuse)");
+		return pf_fail(
+			err, errno,
+			"you may not open /dev/fuse: run as root, or have it opened to you (chmod 666 /dev/fuse)");
 	return pf_fail(err, errno, "cannot open /dev/fuse: %s", strerror(errno));
 }
 
@@ -73,7 +77,8 @@ static int check_mountpoint(const char *path, pf_err *err)
 		return pf_fail(err, ENOTDIR, "the mount point %s is not a directory", path);
 	snprintf(parent, sizeof parent, "%s/..", path);
 	if (stat(parent, &above) == 0 && above.st_dev != here.st_dev)
-		return pf_fail(err, EBUSY, "something is mounted on %s already: fusermount3 -u %s, or choose another directory",
+		return pf_fail(err, EBUSY,
+			       "something is mounted on %s already: fusermount3 -u %s, or choose another directory",
 			       path, path);
 	return check_empty(path, err);
 }

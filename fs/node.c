@@ -19,10 +19,10 @@ enum { KIND_SHIFT = 56 };
  */
 enum { LONG = NODE_LONG_MS, SHORT = 100 };
 
-#define DOCUMENT .mode = S_IFREG | 0444, .entry_ms = LONG, .attr_ms = LONG
+#define DOCUMENT  .mode = S_IFREG | 0444, .entry_ms = LONG, .attr_ms = LONG
 #define DIRECTORY .mode = S_IFDIR | 0755, .entry_ms = LONG, .attr_ms = LONG
-#define VERDICTS                                                                                                     \
-	.mode = S_IFREG | 0644, .entry_ms = LONG, .attr_ms = LONG, .attr = outcome_attr, .render = outcome_render,      \
+#define VERDICTS                                                                                                       \
+	.mode = S_IFREG | 0644, .entry_ms = LONG, .attr_ms = LONG, .attr = outcome_attr, .render = outcome_render,     \
 	.write = outcome_write, .truncate = outcome_truncate, .setattr = outcome_setattr, .flush = outcome_flush
 #define VERDICTS_ERROR .mode = S_IFREG | 0444, .attr = outcome_error_attr, .render = outcome_error_render
 
@@ -31,29 +31,25 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 	[NODE_README] = { DOCUMENT, .attr = readme_attr, .render = readme_render },
 	[NODE_STATS] = { DOCUMENT, .attr = stats_attr, .render = stats_render },
 	[NODE_HISTORY] = { DOCUMENT, .attr = history_attr, .read = history_read },
-	[NODE_SCOPE] = { DIRECTORY,
-			 .attr = scope_attr,
-			 .lookup = scope_lookup,
-			 .list = scope_list,
+	[NODE_SCOPE] = { DIRECTORY, .attr = scope_attr, .lookup = scope_lookup, .list = scope_list,
 			 .remove = scope_remove },
 	[NODE_PATTERN] = { DOCUMENT, .attr = pattern_attr, .render = pattern_render },
 	[NODE_OUTCOME] = { VERDICTS },
 	[NODE_OUTCOME_ERROR] = { VERDICTS_ERROR },
-	[NODE_COMPONENTS] = { DIRECTORY,
-			      .attr = components_attr,
-			      .lookup = components_lookup,
+	[NODE_COMPONENTS] = { DIRECTORY, .attr = components_attr, .lookup = components_lookup,
 			      .list = components_list },
-	[NODE_COMPONENT] = { DIRECTORY,
-			     .attr = component_attr,
-			     .lookup = component_lookup,
-			     .list = component_list },
+	[NODE_COMPONENT] = { DIRECTORY, .attr = component_attr, .lookup = component_lookup, .list = component_list },
 	[NODE_SOURCE] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
 	[NODE_COMPONENT_JSON] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
 	[NODE_RECORD] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
 	[NODE_COMPONENT_OUTCOME] = { VERDICTS },
 	[NODE_COMPONENT_OUTCOME_ERROR] = { VERDICTS_ERROR },
 	[NODE_LINKS] = { DIRECTORY, .attr = links_attr, .lookup = links_lookup, .list = links_list },
-	[NODE_LINK] = { .mode = S_IFLNK | 0777, .entry_ms = LONG, .attr_ms = LONG, .attr = link_attr, .render = link_render },
+	[NODE_LINK] = { .mode = S_IFLNK | 0777,
+			.entry_ms = LONG,
+			.attr_ms = LONG,
+			.attr = link_attr,
+			.render = link_render },
 	[NODE_FILE] = { .entry_ms = SHORT,
 			.attr_ms = SHORT,
 			.attr = file_attr,
@@ -108,7 +104,8 @@ int node_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
 	return node_kinds[node.kind].attr(fs, node, attr, err);
 }
 
-int node_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+int node_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		pf_err *err)
 {
 	*attr = (struct node_attr){ 0 }; /* entry_ms: an absent name is believed for no time, unless lookup says so */
 	if (!node_kinds[dir.kind].lookup)

@@ -39,21 +39,21 @@ enum node_kind_id {
 	NODE_README,
 	NODE_STATS,
 	NODE_HISTORY,
-	NODE_SCOPE,           /* id: pf_scope, not 0 */
-	NODE_PATTERN,         /* id: the pattern's */
-	NODE_OUTCOME,         /* id: pf_scope */
-	NODE_OUTCOME_ERROR,   /* id: pf_scope */
+	NODE_SCOPE,	    /* id: pf_scope, not 0 */
+	NODE_PATTERN,	    /* id: the pattern's */
+	NODE_OUTCOME,	    /* id: pf_scope */
+	NODE_OUTCOME_ERROR, /* id: pf_scope */
 	NODE_COMPONENTS,
-	NODE_COMPONENT,       /* id: the component's, as for those that follow */
+	NODE_COMPONENT, /* id: the component's, as for those that follow */
 	NODE_SOURCE,
 	NODE_COMPONENT_JSON,
 	NODE_RECORD,
 	NODE_COMPONENT_OUTCOME,
 	NODE_COMPONENT_OUTCOME_ERROR,
-	NODE_LINKS,           /* components/NAME/patterns */
-	NODE_LINK,            /* id: component << 28 | pattern */
-	NODE_FILE,            /* under incoming/, files and directories, and incoming/ itself; id: pf_file's */
-	NODE_NOTE,            /* id: pf_note's */
+	NODE_LINKS, /* components/NAME/patterns */
+	NODE_LINK,  /* id: component << 28 | pattern */
+	NODE_FILE,  /* under incoming/, files and directories, and incoming/ itself; id: pf_file's */
+	NODE_NOTE,  /* id: pf_note's */
 	NODE_KIND_COUNT,
 };
 
@@ -151,7 +151,8 @@ struct node_fixed {
 	const char *name;
 	enum node_kind_id kind;
 };
-/* Emits those of FIXED (COUNT) behind *COOKIE, all with DIR's id as theirs; an entry whose attr is ENOENT is left out. */
+/* Emits those of FIXED (COUNT) behind *COOKIE, all with DIR's id as theirs; an entry whose attr is ENOENT is left out.
+ */
 int node_list_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *fixed, size_t count, int64_t cookie,
 		    struct node_listing *listing, pf_err *err);
 /* The fixed entry NAME, or -ENOENT without a word in ERR. */
@@ -159,9 +160,9 @@ int node_find_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *
 		    struct node *node, struct node_attr *attr, pf_err *err);
 
 /* The rows' functions, by the file that has them. */
-#define NODE_ATTR(f) int f(struct pf_fs *, struct node, struct node_attr *, pf_err *)
+#define NODE_ATTR(f)   int f(struct pf_fs *, struct node, struct node_attr *, pf_err *)
 #define NODE_LOOKUP(f) int f(struct pf_fs *, struct node, const char *, struct node *, struct node_attr *, pf_err *)
-#define NODE_LIST(f) int f(struct pf_fs *, struct node, int64_t, struct node_listing *, pf_err *)
+#define NODE_LIST(f)   int f(struct pf_fs *, struct node, int64_t, struct node_listing *, pf_err *)
 #define NODE_RENDER(f) int f(struct pf_fs *, struct node, pf_text *, pf_err *)
 
 NODE_ATTR(root_attr);

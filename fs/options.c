@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OPTION(template, field, value)                                                                               \
-	{                                                                                                            \
-		template, offsetof(struct options, field), value                                                     \
+#define OPTION(template, field, value)                                                                                 \
+	{                                                                                                              \
+		template, offsetof(struct options, field), value                                                       \
 	}
 
 static const struct fuse_opt specs[] = {
@@ -101,7 +101,9 @@ static int default_database(char **path, pf_err *err)
 	else if (home && *home == '/')
 		length = asprintf(path, "%s/.local/share/patternfs/patterns.db", home);
 	else
-		return pf_fail(err, EINVAL, "neither XDG_DATA_HOME nor HOME is set: name the database: patternfs DATABASE MOUNTPOINT");
+		return pf_fail(
+			err, EINVAL,
+			"neither XDG_DATA_HOME nor HOME is set: name the database: patternfs DATABASE MOUNTPOINT");
 	if (length < 0) {
 		*path = NULL;
 		return pf_fail(err, ENOMEM, "no memory to start");
@@ -126,15 +128,18 @@ static int absolute(const char *path, char **out, pf_err *err)
 static int check(const struct options *options, int words, pf_err *err)
 {
 	if (words == 0)
-		return pf_fail(err, EINVAL, "no mount point: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
+		return pf_fail(err, EINVAL,
+			       "no mount point: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
 	if (words > 2)
-		return pf_fail(err, EINVAL, "too many names: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
+		return pf_fail(err, EINVAL,
+			       "too many names: patternfs [-o options] [DATABASE] MOUNTPOINT (-h for more)");
 	if (options->sync && strcmp(options->sync, "full") != 0 && strcmp(options->sync, "normal") != 0)
 		return pf_fail(err, EINVAL, "-o sync=%s: expected full or normal", options->sync);
 	if (options->has_umask && options->umask > 0777)
 		return pf_fail(err, EINVAL, "-o umask=%o: expected octal digits up to 777", options->umask);
 	if (options->max_source > 512UL << 20)
-		return pf_fail(err, EINVAL, "-o max_source=%lu: expected at most %lu", options->max_source, 512UL << 20);
+		return pf_fail(err, EINVAL, "-o max_source=%lu: expected at most %lu", options->max_source,
+			       512UL << 20);
 	return 0;
 }
 

@@ -7,7 +7,7 @@
 #include "ll.h"
 
 struct options {
-	char *database;   /* absolute; owned */
+	char *database;	  /* absolute; owned */
 	char *mountpoint; /* absolute; owned */
 	int foreground, debug, single_threaded;
 	int help, version;

@@ -12,7 +12,7 @@ struct outcome_state {
 	struct outcome_state *next;
 	uint64_t ino;
 	pf_text pending; /* a line without its newline yet */
-	char *error;     /* content of outcome.error; NULL: there is none */
+	char *error;	 /* content of outcome.error; NULL: there is none */
 	int64_t error_at;
 	int64_t touched; /* ns; moves the file's time so that the kernel drops what a writer left in its page */
 };
@@ -125,7 +125,8 @@ static int resolve(struct pf_fs *fs, struct node dir, const struct token *path, 
 	const char *at = path->start, *end = path->start + path->len;
 
 	if (*at == '/')
-		return pf_fail(err, EINVAL, "'%.*s' is absolute, expected a path relative to the directory of this file",
+		return pf_fail(err, EINVAL,
+			       "'%.*s' is absolute, expected a path relative to the directory of this file",
 			       (int)path->len, path->start);
 	/* The directories above DIR, for `..`. */
 	stack[0] = NODE_ROOT_ID;
@@ -164,7 +165,8 @@ static int resolve(struct pf_fs *fs, struct node dir, const struct token *path, 
 		above = stack[depth];
 		if (depth + 1 >= DEPTH_LIMIT || !node_kinds[above.kind].lookup ||
 		    node_lookup(fs, above, name, &stack[depth + 1], &attr, NULL) < 0)
-			return pf_fail(err, ENOENT, "there is no '%.*s' here, expected patterns, directories or components",
+			return pf_fail(err, ENOENT,
+				       "there is no '%.*s' here, expected patterns, directories or components",
 				       (int)path->len, path->start);
 		depth++;
 	}
@@ -192,7 +194,8 @@ static int target_of(struct node node, const struct token *path, pf_target *targ
 		return pf_fail(err, EINVAL,
 			       "a verdict without a path would judge the whole store here, expected what it is about");
 	default:
-		return pf_fail(err, EINVAL, "'%.*s' cannot be judged, expected a pattern, a directory of patterns or a component",
+		return pf_fail(err, EINVAL,
+			       "'%.*s' cannot be judged, expected a pattern, a directory of patterns or a component",
 			       (int)path->len, path->start);
 	}
 }
@@ -271,7 +274,8 @@ static bool all_blank(const char *at, const char *end)
 	return at == end;
 }
 
-int outcome_parse(struct pf_fs *fs, struct node dir, const char *text, size_t len, struct verdicts *verdicts, pf_err *err)
+int outcome_parse(struct pf_fs *fs, struct node dir, const char *text, size_t len, struct verdicts *verdicts,
+		  pf_err *err)
 {
 	const char *at = text, *end = text + len;
 	int line = 0;
@@ -462,8 +466,8 @@ static int apply(struct pf_fs *fs, struct node node, const char *bytes, size_t l
 }
 
 /* The offset is the kernel's idea of where the file ends: of no meaning here. */
-int outcome_write(struct pf_fs *fs, struct node node, const char *bytes, size_t len, int64_t offset, struct change *change,
-		  pf_err *err)
+int outcome_write(struct pf_fs *fs, struct node node, const char *bytes, size_t len, int64_t offset,
+		  struct change *change, pf_err *err)
 {
 	(void)offset;
 	return apply(fs, node, bytes, len, false, change, err);

@@ -27,7 +27,8 @@ static void fill_pattern(const pf_pattern_entry *entry, struct node *node, struc
 	node_attr_fill(*node, entry->size, entry->mtime, 0, attr);
 }
 
-int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		 pf_err *err)
 {
 	int result = node_find_fixed(fs, dir, fixed, FIXED_COUNT, name, node, attr, err);
 	pf_pattern_entry entry;
@@ -108,7 +109,8 @@ int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 }
 
 /* `rm` of a pattern's file archives it. */
-int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool directory, struct change *change, pf_err *err)
+int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool directory, struct change *change,
+		 pf_err *err)
 {
 	pf_pattern_entry entry;
 	int result;
@@ -144,8 +146,11 @@ int pattern_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err
 /* ---- The root ---- */
 
 static const struct node_fixed root_fixed[] = {
-	{ "README.md", NODE_README },	    { "stats.json", NODE_STATS },	 { "history.jsonl", NODE_HISTORY },
-	{ "outcome", NODE_OUTCOME },	    { "outcome.error", NODE_OUTCOME_ERROR },
+	{ "README.md", NODE_README },
+	{ "stats.json", NODE_STATS },
+	{ "history.jsonl", NODE_HISTORY },
+	{ "outcome", NODE_OUTCOME },
+	{ "outcome.error", NODE_OUTCOME_ERROR },
 	{ "components", NODE_COMPONENTS },
 };
 enum { ROOT_FIXED_COUNT = sizeof root_fixed / sizeof *root_fixed };
@@ -164,7 +169,8 @@ int root_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
 	return result;
 }
 
-int root_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr, pf_err *err)
+int root_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
+		pf_err *err)
 {
 	pf_scope category;
 	int result;

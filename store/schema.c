@@ -33,7 +33,7 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 #define COMPLETE_PATTERN                                                                                               \
 	" BEGIN"                                                                                                       \
 	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"                    \
-	"    mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"                                                                     \
+	"    mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"                                                       \
 	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"       \
 	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"           \
 	"    coalesce(sum(patterns), 0), coalesce(sum(success), 0), coalesce(sum(failure), 0),"                        \

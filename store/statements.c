@@ -186,7 +186,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 		"SELECT p.id, p.scope, p.file_name,"
 		" x.restored > 0 OR x.edited > 0 OR p.component_count - x.sighted + x.withdrawn <= 0,"
 		" p.archived = 1 OR p.component_count = 0"
-		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 9) AS edited, sum(event = 3) AS sighted,"
+		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 9) AS edited, sum(event = 3) AS "
+		"sighted,"
 		"   sum(event = 4) AS withdrawn"
 		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) x"
 		" CROSS JOIN code_patterns p ON p.id = x.pattern_id",

@@ -82,12 +82,12 @@ static inline int pf_scope_pattern_type(pf_scope scope)
 }
 
 typedef struct pf_totals {
-	int64_t patterns;                 /* live ones: neither archived nor without a component */
-	int64_t success, failure;         /* sums over them */
-	int64_t high, medium, low;        /* by confidence: >= 0.9, >= 0.7, below */
-	double confidence_sum;            /* for the average */
-	int64_t mtime;                    /* of the last change to any of them */
-	int64_t children;                 /* directories right below that hold something */
+	int64_t patterns;	   /* live ones: neither archived nor without a component */
+	int64_t success, failure;  /* sums over them */
+	int64_t high, medium, low; /* by confidence: >= 0.9, >= 0.7, below */
+	double confidence_sum;	   /* for the average */
+	int64_t mtime;		   /* of the last change to any of them */
+	int64_t children;	   /* directories right below that hold something */
 } pf_totals;
 
 /* ENOENT where the scope holds no live pattern (but scope 0 always exists). */
@@ -115,7 +115,7 @@ typedef struct pf_pattern_entry {
 	int64_t id;
 	pf_scope scope;
 	const char *name; /* file name, "dual_import-3f9a1c2e.json": unique in its directory for good */
-	int64_t size;     /* of its document, exact */
+	int64_t size;	  /* of its document, exact */
 	int64_t mtime;
 } pf_pattern_entry;
 
@@ -133,21 +133,21 @@ int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err 
 
 typedef struct pf_component_entry {
 	int64_t id;
-	const char *name;       /* directory name under components/ (long class names are cut and get a hash) */
-	int64_t source_size;    /* of source.py */
-	int64_t document_size;  /* of component.json */
-	int64_t record_size;    /* of patterns.json */
-	int64_t source_mtime;   /* of the revision: source.py and patterns.json */
-	int64_t mtime;          /* of anything: component.json, outcome, the directory */
+	const char *name;	  /* directory name under components/ (long class names are cut and get a hash) */
+	int64_t source_size;	  /* of source.py */
+	int64_t document_size;	  /* of component.json */
+	int64_t record_size;	  /* of patterns.json */
+	int64_t source_mtime;	  /* of the revision: source.py and patterns.json */
+	int64_t mtime;		  /* of anything: component.json, outcome, the directory */
 	int64_t success, failure; /* verdicts on the component itself */
-	double confidence;      /* success/(success+failure), 1.0 before the first verdict */
-	int64_t patterns;       /* live patterns it shows */
+	double confidence;	  /* success/(success+failure), 1.0 before the first verdict */
+	int64_t patterns;	  /* live patterns it shows */
 } pf_component_entry;
 
 int pf_store_component_find(pf_store *store, const char *name, pf_component_entry *entry, pf_err *err);
 int pf_store_component_stat(pf_store *store, int64_t id, pf_component_entry *entry, pf_err *err);
-int pf_store_component_list(pf_store *store, int64_t after,
-			    int (*each)(void *arg, const pf_component_entry *entry), void *arg, pf_err *err);
+int pf_store_component_list(pf_store *store, int64_t after, int (*each)(void *arg, const pf_component_entry *entry),
+			    void *arg, pf_err *err);
 /* Number of components and the time of the last change to any of them. */
 int pf_store_component_totals(pf_store *store, int64_t *count, int64_t *mtime, pf_err *err);
 
@@ -180,10 +180,10 @@ enum pf_change_kind { PF_CHANGED_PATTERN, PF_CHANGED_COMPONENT };
 typedef struct pf_change {
 	enum pf_change_kind kind;
 	int64_t id;
-	pf_scope scope;      /* a pattern's directory */
-	const char *name;    /* file name, or the component's directory name; valid during the callback */
-	bool maybe_new;      /* the name may not have been there before */
-	bool gone;           /* it is archived now, or no component shows it */
+	pf_scope scope;	  /* a pattern's directory */
+	const char *name; /* file name, or the component's directory name; valid during the callback */
+	bool maybe_new;	  /* the name may not have been there before */
+	bool gone;	  /* it is archived now, or no component shows it */
 } pf_change;
 int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
 		     pf_err *err);
@@ -198,12 +198,12 @@ enum { PF_INCOMING = 1 }; /* the id of incoming/ itself */
 
 typedef struct pf_file {
 	int64_t id, parent; /* ids never come again */
-	mode_t mode;        /* S_IFDIR or S_IFREG, and permissions */
+	mode_t mode;	    /* S_IFDIR or S_IFREG, and permissions */
 	int64_t uid, gid;   /* -1: who mounts */
 	int64_t size;
 	int64_t atime, mtime, ctime;
 	int64_t subdirectories; /* of a directory, for its link count */
-	bool orphan;        /* unlinked, but perhaps still open */
+	bool orphan;		/* unlinked, but perhaps still open */
 	char name[256];
 } pf_file;
 

@@ -219,8 +219,10 @@ static void hand_made_changes_keep_sizes_and_totals(void **state)
 	assert_true(pf_store_edited(f->store));
 	assert_ok(f, adopt_edits(f));
 	assert_false(pf_store_edited(f->store));
-	assert_asks(f, "SELECT count(*) FROM pattern_history WHERE event = 'edited' AND (pattern_id, success_count,"
-		       " failure_count) IN (VALUES (1, 1000, 12345), (2, 1, 0))", 2);
+	assert_asks(f,
+		    "SELECT count(*) FROM pattern_history WHERE event = 'edited' AND (pattern_id, success_count,"
+		    " failure_count) IN (VALUES (1, 1000, 12345), (2, 1, 0))",
+		    2);
 	assert_int_not_equal(sqlite3_exec(f->db, "UPDATE code_patterns SET file_name = 'x' WHERE id = 1", 0, 0, 0),
 			     SQLITE_OK);
 	assert_string_equal(sqlite3_errmsg(f->db), "a pattern never changes its place");

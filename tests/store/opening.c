@@ -97,7 +97,8 @@ static void corrupt(void **state)
 	assert_int_equal(system(command), 0);
 	assert_null(open_at(path, false, &err));
 	snprintf(why, sizeof why,
-		 "%s: the database is corrupt (database disk image is malformed): restore a backup, or save what can be read with sqlite3's .recover",
+		 "%s: the database is corrupt (database disk image is malformed): restore a backup, or save what can "
+		 "be read with sqlite3's .recover",
 		 path);
 	assert_string_equal(err.why, why);
 	assert_int_equal(err.code, EUCLEAN);
@@ -256,15 +257,9 @@ static void readers_beside_a_writer(void **state)
 int opening_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(refusals),
-		TEST(a_directory),
-		TEST(corrupt),
-		TEST(not_permitted),
-		TEST(made_private),
-		TEST(an_empty_file_is_new),
-		TEST(read_only),
-		TEST(two_writers),
-		TEST(readers_beside_a_writer),
+		TEST(refusals),	     TEST(a_directory),	 TEST(corrupt),
+		TEST(not_permitted), TEST(made_private), TEST(an_empty_file_is_new),
+		TEST(read_only),     TEST(two_writers),	 TEST(readers_beside_a_writer),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);

@@ -1,0 +1,2 @@
+﻿class A(B.BaseNotifier):
+	def notify(self, context): raise X
