@@ -493,7 +493,7 @@ static uint32_t sites_of(const pf_extractor *extractor, uint32_t owner, int type
 	while (last < extractor->site_count && extractor->sites[last].owner == owner &&
 	       extractor->sites[last].type == type)
 		last++;
-	*sites = extractor->sites + first;
+	*sites = last > first ? extractor->sites + first : NULL;
 	return last - first;
 }
 
