@@ -67,18 +67,26 @@ static pf_scope scope_of(const struct learning *l, enum pf_pattern_type type)
 
 /* ---- the component's row ---- */
 
-static int event(struct learning *l, enum event event, int64_t at, int64_t success, int64_t failure, pf_err *err)
+static int pattern_event(struct learning *l, enum event event, int64_t at, int64_t pattern, const char *path,
+			 int64_t success, int64_t failure, pf_err *err)
 {
 	return history_add(l->txn,
 			   &(struct occurrence){
 				   .event = event,
 				   .at = at,
+				   .pattern_id = pattern,
+				   .pattern_path = path,
 				   .component_id = l->id,
 				   .component_name = l->component->name,
 				   .success = success,
 				   .failure = failure,
 			   },
 			   err);
+}
+
+static int event(struct learning *l, enum event event, int64_t at, int64_t success, int64_t failure, pf_err *err)
+{
+	return pattern_event(l, event, at, 0, NULL, success, failure, err);
 }
 
 static void bind_score(struct query *q, const struct metadata *said)
@@ -282,23 +290,6 @@ static void match_patterns(struct learning *l)
 }
 
 /* ---- sightings ---- */
-
-static int pattern_event(struct learning *l, enum event event, int64_t at, int64_t pattern, const char *path,
-			 int64_t success, int64_t failure, pf_err *err)
-{
-	return history_add(l->txn,
-			   &(struct occurrence){
-				   .event = event,
-				   .at = at,
-				   .pattern_id = pattern,
-				   .pattern_path = path,
-				   .component_id = l->id,
-				   .component_name = l->component->name,
-				   .success = success,
-				   .failure = failure,
-			   },
-			   err);
-}
 
 static int drop_sighting(struct learning *l, int64_t pattern, pf_err *err)
 {
