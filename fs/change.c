@@ -79,6 +79,12 @@ void change_free(struct change *change)
 	free(change);
 }
 
+void change_answer_nobody(struct change *change, int result)
+{
+	(void)result;
+	change_free(change);
+}
+
 /* ---- What each operation does in the transaction (may run again), and once it is committed ---- */
 
 static int apply_mkdir(struct writer *w, struct change *c, pf_txn *txn)
@@ -514,12 +520,6 @@ static void run_group(struct writer *w, struct change *list)
 	hand_to_notifier(w, &stale, answers);
 }
 
-static void answer_nobody(struct change *change, int result)
-{
-	(void)result;
-	change_free(change);
-}
-
 /* Drafts that are not being closed are stored all the same, so that a crash costs seconds at the most. */
 static size_t store_idle_drafts(struct writer *w, int64_t before)
 {
@@ -542,7 +542,7 @@ static size_t store_idle_drafts(struct writer *w, int64_t before)
 		change->len = copy.len;
 		change->mtime = copy.mtime;
 		change->version = copy.version;
-		change->answer = answer_nobody;
+		change->answer = change_answer_nobody;
 		run_group(w, change);
 	}
 	return count;
@@ -574,7 +574,8 @@ static void tick(struct writer *w)
 	if (pf_store_foreign_commit(w->fs->store)) {
 		struct stale stale = { 0 };
 
-		adopt_edits(w);
+		if (!w->fs->read_only)
+			adopt_edits(w);
 
 		read_feed(w, &stale);
 		tell_inodes(w, &stale);

@@ -96,6 +96,8 @@ struct change {
 /* Zeroed; NULL without memory. change_free frees what it owns. */
 struct change *change_new(void);
 void change_free(struct change *change);
+/* The answer of a change that nobody waits for. */
+void change_answer_nobody(struct change *change, int result);
 
 /* How the kernel is told; implemented by ll.c. Any thread. */
 struct kernel_ops {

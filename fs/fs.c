@@ -25,14 +25,13 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	}
 	fs->store = store;
 	fs->limits = *limits;
-	fs->max_file = limits->max_source ? limits->max_source : DEFAULT_MAX_FILE;
 	fs->read_only = read_only;
 	fs->mounted_at = fs_now();
-	fs->drafts = drafts_new(store, fs->max_file);
+	fs->drafts = drafts_new(store, limits->max_source ? limits->max_source : DEFAULT_MAX_FILE);
 	fs->outcomes = outcomes_new();
-	if (fs->drafts && fs->outcomes && !read_only)
+	if (fs->drafts && fs->outcomes)
 		fs->writer = writer_new(fs, err);
-	if (!fs->drafts || !fs->outcomes || (!read_only && !fs->writer)) {
+	if (!fs->writer) {
 		pf_fail(err, ENOMEM, "no memory to start");
 		fs_free(fs);
 		return NULL;
@@ -42,8 +41,7 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 
 void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg)
 {
-	if (fs->writer)
-		writer_set_kernel(fs->writer, ops, arg);
+	writer_set_kernel(fs->writer, ops, arg);
 }
 
 void fs_stop(struct pf_fs *fs)

@@ -12,12 +12,11 @@
 struct pf_fs {
 	pf_store *store;	  /* owned */
 	pf_extract_limits limits; /* as given, zeros for the defaults */
-	size_t max_file;	  /* bytes of a file under incoming/ */
 	int64_t mounted_at;	  /* ns; the time of what has no time of its own */
 	bool read_only;
 	struct drafts *drafts;	   /* owned */
 	struct outcomes *outcomes; /* owned */
-	struct writer *writer;	   /* owned; NULL where read-only */
+	struct writer *writer;	   /* owned; read-only, it only follows what others write */
 };
 
 /* Takes STORE over, also on failure. Starts the writer's threads: not before fork(). */

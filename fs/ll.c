@@ -155,12 +155,6 @@ static void answer_attr(struct change *change, int result)
 	change_free(change);
 }
 
-static void answer_nobody(struct change *change, int result)
-{
-	(void)result;
-	change_free(change);
-}
-
 /* A change for REQUEST; replies ENOMEM where there is none. */
 static struct change *start_change(fuse_req_t request, void (*answer)(struct change *, int))
 {
@@ -189,12 +183,10 @@ static void finish(struct change *change, int result, const pf_err *err)
 {
 	struct ll *ll = ll_of(change->request);
 
-	if (result > 0 && ll->fs->writer) {
+	if (result > 0) {
 		writer_submit(ll->fs->writer, change);
 		return;
 	}
-	if (result > 0)
-		result = -EROFS;
 	if (result < 0 && err->code)
 		pf_log(PF_LOG_DEBUG, "refused: %s", err->why);
 	change->answer(change, result);
@@ -644,12 +636,12 @@ static void forget(struct ll *ll, fuse_ino_t ino)
 
 	if (!node_from_ino(ino, &node) || node.kind != NODE_FILE || !drafts_forget(ll->fs->drafts, node.id))
 		return;
-	change = ll->fs->writer ? change_new() : NULL;
+	change = change_new();
 	if (!change)
 		return;
 	change->op = CHANGE_FORGET;
 	change->id = node.id;
-	change->answer = answer_nobody;
+	change->answer = change_answer_nobody;
 	writer_submit(ll->fs->writer, change);
 }
 

@@ -439,7 +439,7 @@ void outcome_settled(struct pf_fs *fs, struct node node, const pf_err *err)
 		}
 	}
 	pthread_mutex_unlock(&fs->outcomes->lock);
-	if (listing_changed && fs->writer)
+	if (listing_changed)
 		writer_tell(fs->writer, node_ino(directory_of(node)));
 }
 

@@ -114,6 +114,29 @@ picture() {
   equal $status 0
 }
 
+@test "a read-only mount sees what another writes" {
+  submit
+  mkdir "$TMP/second"
+  "$PATTERNFS" -f -o ro "$DB" "$TMP/second" >>"$LOG" 2>&1 3>&- &
+  second=$!
+  for ((i = 0; i < 200; i++)); do
+    mountpoint -q "$TMP/second" && break
+    sleep 0.05
+  done
+  name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
+  other=$TMP/second/ml/operator/import/$name
+  equal "$(jq .failure_count "$other")" 0
+  (cd "$IMPORT" && echo "failure $name" >outcome)
+  sleep 0.5
+  status=0
+  equal "$(jq .failure_count "$other")" 1 || status=1
+  equal "$(stat -c %s "$other")" "$(wc -c <"$other")" || status=1
+  fails 'Read-only file system' touch "$TMP/second/incoming/x" || status=1
+  fusermount3 -u "$TMP/second" || fusermount3 -u -z "$TMP/second"
+  wait $second
+  equal $status 0
+}
+
 @test "the tables answer as documented" {
   submit
   equal "$(sql "SELECT component_name, category, subcategory, component_type, success_count, failure_count, confidence_score, length(pattern_signature), json(libraries_involved), complexity_range IN ('low', 'medium', 'high', 'very_high'), json_valid(pattern_data) FROM code_patterns WHERE pattern_name = 'dual_import'")" "$COMPONENT|ml|nlp|operator|1|0|1.0|32|[\"nemo\",\"omegaconf\"]|1|1"
