@@ -168,7 +168,7 @@ struct link_batch {
 		pf_pattern_entry entry;
 		char name[NAME_MAX + 1];
 	} links[64];
-	size_t count;
+	size_t count, wanted; /* at most as many as there is room for */
 };
 
 static int collect_link(void *arg, const pf_pattern_entry *entry)
@@ -178,7 +178,7 @@ static int collect_link(void *arg, const pf_pattern_entry *entry)
 	batch->links[batch->count].entry = *entry;
 	snprintf(batch->links[batch->count].name, sizeof batch->links[0].name, "%s", entry->name);
 	batch->count++;
-	return batch->count == sizeof batch->links / sizeof *batch->links;
+	return batch->count == batch->wanted;
 }
 
 int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
@@ -190,6 +190,7 @@ int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 
 	if (result < 0)
 		return result;
+	batch.wanted = sizeof batch.links / sizeof *batch.links;
 	do {
 		batch.count = 0;
 		result = pf_store_component_patterns(fs->store, dir.id, after, collect_link, &batch, err);
@@ -217,6 +218,7 @@ static int find_link(struct pf_fs *fs, struct node node, struct link_batch *batc
 	int result;
 
 	batch->count = 0;
+	batch->wanted = 1;
 	result = pf_store_component_patterns(fs->store, node.id >> PATTERN_BITS, pattern - 1, collect_link, batch, err);
 	if (result < 0)
 		return result;

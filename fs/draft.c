@@ -159,9 +159,9 @@ static void touch(struct draft *draft)
 	draft->mtime = draft->changed_at = fs_now();
 }
 
-static int refuse_size(const struct drafts *drafts, pf_err *err)
+int drafts_refuse_size(const struct drafts *drafts, pf_err *err)
 {
-	return pf_fail(err, EFBIG, "error: the file is too large, expected at most %zu bytes (-o max_source=)",
+	return pf_fail(err, EFBIG, "the file is too large, expected at most %zu bytes (-o max_source=)",
 		       drafts->max_size);
 }
 
@@ -177,7 +177,7 @@ int drafts_write(struct drafts *drafts, int64_t file, const char *bytes, size_t 
 	if (!fits) {
 		draft->too_large = true;
 		draft->version++;
-		result = refuse_size(drafts, err);
+		result = drafts_refuse_size(drafts, err);
 	} else if ((size_t)offset + len > draft->len && resize(draft, (size_t)offset + len) < 0) {
 		result = pf_fail(err, ENOMEM, "no memory to write this file");
 	} else {
@@ -195,7 +195,7 @@ int drafts_truncate(struct drafts *drafts, int64_t file, int64_t size, bool judg
 	int result = 0;
 
 	if (size < 0 || (uint64_t)size > drafts->max_size)
-		return refuse_size(drafts, err);
+		return drafts_refuse_size(drafts, err);
 	draft = lock_draft(drafts, file, size == 0, err);
 	if (!draft)
 		return -err->code;

@@ -32,6 +32,8 @@ void drafts_free(struct drafts *drafts);
 
 /* EFBIG: nothing was written, and the draft is marked: it is not whole, its judge must refuse it. */
 int drafts_write(struct drafts *drafts, int64_t file, const char *bytes, size_t len, int64_t offset, pf_err *err);
+/* That refusal, and its sentence: EFBIG. */
+int drafts_refuse_size(const struct drafts *drafts, pf_err *err);
 /*
  * Cuts or extends with NULs. JUDGE: as a write does, the next flush judges it.
  * A truncation by open(O_TRUNC) does not: shells flush once before they write,

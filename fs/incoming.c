@@ -180,13 +180,13 @@ static void judge(struct pf_fs *fs, struct change *change)
 static void refuse_size(struct pf_fs *fs, struct change *change)
 {
 	pf_file file = { 0 };
+	pf_err cause = { 0 };
 
 	pf_store_file_stat(fs->store, change->id, &file, NULL);
+	drafts_refuse_size(fs->drafts, &cause);
 	change->op = CHANGE_REFUSE;
-	change->code = EFBIG;
-	snprintf(change->why, sizeof change->why,
-		 "%s: error: the file is too large, expected at most %zu bytes (-o max_source=)", file.name,
-		 fs->max_file);
+	change->code = cause.code;
+	snprintf(change->why, sizeof change->why, "%.255s: error: %.400s", file.name, cause.why);
 }
 
 int file_flush(struct pf_fs *fs, struct node node, struct change *change, pf_err *err)

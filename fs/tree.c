@@ -51,13 +51,9 @@ int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct nod
 	return scope_attr(fs, *node, attr, err);
 }
 
-struct lister {
-	struct node_listing *listing;
-};
-
 static int emit_scope(void *arg, const pf_scope_entry *entry)
 {
-	struct node_listing *listing = ((struct lister *)arg)->listing;
+	struct node_listing *listing = arg;
 	struct node node = { NODE_SCOPE, entry->scope };
 	struct node_attr attr;
 
@@ -67,7 +63,7 @@ static int emit_scope(void *arg, const pf_scope_entry *entry)
 
 static int emit_pattern(void *arg, const pf_pattern_entry *entry)
 {
-	struct node_listing *listing = ((struct lister *)arg)->listing;
+	struct node_listing *listing = arg;
 	struct node_attr attr;
 	struct node node;
 
@@ -77,7 +73,7 @@ static int emit_pattern(void *arg, const pf_pattern_entry *entry)
 
 /* Directories below a scope come in ascending order of scope: the cookie says which were seen. */
 struct skipping {
-	struct lister lister;
+	struct node_listing *listing;
 	pf_scope after;
 };
 
@@ -85,19 +81,18 @@ static int emit_scope_after(void *arg, const pf_scope_entry *entry)
 {
 	struct skipping *skipping = arg;
 
-	return entry->scope <= skipping->after ? 0 : emit_scope(&skipping->lister, entry);
+	return entry->scope <= skipping->after ? 0 : emit_scope(skipping->listing, entry);
 }
 
 static int list_scopes(struct pf_fs *fs, pf_scope parent, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
-	struct skipping skipping = { { listing }, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0 };
+	struct skipping skipping = { listing, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0 };
 
 	return pf_store_scope_list(fs->store, parent, emit_scope_after, &skipping, err);
 }
 
 int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
-	struct lister lister = { listing };
 	int result = node_list_fixed(fs, dir, fixed, FIXED_COUNT, cookie, listing, err);
 
 	if (result < 0 || listing->full)
@@ -105,7 +100,7 @@ int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 	if (!pf_scope_pattern_type(dir.id))
 		return list_scopes(fs, dir.id, cookie, listing, err);
 	return pf_store_pattern_list(fs->store, dir.id, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_pattern,
-				     &lister, err);
+				     listing, err);
 }
 
 /* `rm` of a pattern's file archives it. */

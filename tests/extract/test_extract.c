@@ -561,12 +561,31 @@ static void test_limits(void **state)
 	pf_extractor_free(small);
 }
 
+static void test_time(void **state)
+{
+	pf_extract_limits limits = { .timeout_ms = 1 };
+	pf_err err = { 0 };
+	pf_module *module = NULL;
+	pf_extractor *hasty = pf_extractor_new(&limits, &err);
+	pf_text source = { 0 };
+
+	(void)state;
+	assert_non_null(hasty);
+	pf_text_puts(&source, "class A(BaseHook):\n");
+	repeat(&source, "    x = [a for a in b if c]\n", 50000);
+	assert_int_equal(pf_extract(hasty, "x.py", source.bytes, source.len, &module, &err), -ETIMEDOUT);
+	assert_string_equal(err.why, "x.py: error: took over 1 ms, expected less");
+	assert_null(module);
+	pf_text_free(&source);
+	pf_extractor_free(hasty);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_components), cmocka_unit_test(test_records),    cmocka_unit_test(test_templates),
 		cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_hostile),	   cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_hostile),	   cmocka_unit_test(test_limits),     cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
