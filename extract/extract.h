@@ -63,6 +63,7 @@ typedef struct pf_pattern {
 	 */
 	char *data;
 	int first_line, last_line; /* in the module, from 1 */
+	bool trivial;		   /* says so little that it should never lead a list: `self.x = None` */
 } pf_pattern;
 
 typedef struct pf_component {
