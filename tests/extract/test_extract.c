@@ -159,6 +159,11 @@ static const struct {
 	  "{\"module\":\"a\",\"name\":\"C\",\"alias\":\"D\",\"level\":1,\"where\":\"type_checking\"}" },
 	{ "libraries", "import os, boto3\nimport airflow.x\nfrom numpy.x import y\nclass A(BaseOperator):\n    pass\n",
 	  "import.libraries", "[\"boto3\",\"numpy\"]" },
+	{ "providers",
+	  "from airflow.providers.apache.hive.hooks import b\nimport airflow.providers.amazon\nimport "
+	  "airflow.providers\n"
+	  "from airflow.providers.amazon.aws import x\nclass A(BaseOperator):\n    pass\n",
+	  "import.libraries", "[\"airflow.providers.amazon\",\"airflow.providers.apache.hive\"]" },
 	{ "inherited main method", "class A(BaseOperator):\n    pass\n", "execution.main_method", "null" },
 	{ "poke before execute",
 	  "class A(BaseSensor):\n    def execute(self, context):\n        pass\n    async def poke(self, context):\n   "
