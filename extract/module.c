@@ -29,7 +29,6 @@ static int suffix_type(slice name)
 
 uint32_t without_subscript(const struct tree *tree, uint32_t n)
 {
-	n = unwrap(tree, n);
 	while (kind_of(tree, n) == K_subscript) {
 		uint32_t value = child_field(tree, n, F_value);
 

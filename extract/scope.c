@@ -253,7 +253,15 @@ static uint32_t parameter_flags(const struct pass *pass, uint32_t n, uint32_t sc
 	return BIND_PARAMETER | BIND_SELF;
 }
 
-/* What a plain assignment says of the name on its left: None, or a flag of a try statement. */
+static bool gets_logger(const struct tree *tree, uint32_t call)
+{
+	uint32_t function = child_field(tree, call, F_function);
+
+	return kind_of(tree, call) == K_call && function != NONE &&
+	       slice_is(slice_last(text_of(tree, function)), "getLogger");
+}
+
+/* What a plain assignment says of the name on its left: None, a logger, or a flag of a try statement. */
 static uint32_t value_flags(const struct tree *tree, uint32_t n)
 {
 	uint32_t statement = parent_of(tree, n), right;
@@ -263,6 +271,8 @@ static uint32_t value_flags(const struct tree *tree, uint32_t n)
 	right = child_field(tree, statement, F_right);
 	if (kind_of(tree, right) == K_none)
 		return BIND_VALUE | BIND_NONE;
+	if (gets_logger(tree, right))
+		return BIND_VALUE | BIND_LOGGER;
 	if ((kind_of(tree, right) == K_true || kind_of(tree, right) == K_false) &&
 	    ancestor_kind(tree, statement, K_try_statement) != NONE)
 		return BIND_VALUE | BIND_FLAG;
@@ -485,6 +495,12 @@ uint32_t scope_attribute(const struct scopes *scopes, uint32_t class_scope, slic
 		class_scope = scopes->scopes[class_scope].base_scope;
 	}
 	return NONE;
+}
+
+bool scope_is_keywords(const struct scopes *scopes, uint32_t binding)
+{
+	return binding != NONE && scopes->bindings[binding].flags & BIND_PARAMETER &&
+	       parent_kind(scopes->tree, scopes->bindings[binding].node) == K_dictionary_splat_pattern;
 }
 
 uint32_t scope_function(const struct scopes *scopes, uint32_t n)
