@@ -160,9 +160,6 @@ static bool resolve_class(struct classes *classes, struct scopes *scopes, struct
 		if (kind_of(tree, argument) == K_keyword_argument)
 			continue;
 		local = local_base(classes, scopes, base);
-		if (local != NONE && info->scope != NONE && &classes->list[local] != info &&
-		    scopes->scopes[info->scope].base_scope == NONE)
-			scopes->scopes[info->scope].base_scope = classes->list[local].scope;
 		type = base_type(scopes, base, name);
 		if (!type && local != NONE)
 			type = classes->list[local].type;

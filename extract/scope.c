@@ -86,8 +86,7 @@ static uint32_t add_scope(struct pass *pass, enum scope_kind kind, uint32_t pare
 		scopes->failed = true;
 		return 0;
 	}
-	scopes->scopes[scopes->count] =
-		(struct scope){ .kind = kind, .parent = parent, .node = node, .base_scope = NONE };
+	scopes->scopes[scopes->count] = (struct scope){ .kind = kind, .parent = parent, .node = node };
 	return scopes->count++;
 }
 
@@ -484,15 +483,53 @@ uint32_t scope_of_self(const struct scopes *scopes, uint32_t n)
 	return NONE;
 }
 
+enum { ANCESTORS = 64 };
+
+/* Classes of the module that a class inherits from, each once, itself first: classes may be bases in a circle. */
+struct ancestors {
+	uint32_t scopes[ANCESTORS];
+	uint32_t count;
+};
+
+static void add_ancestor(struct ancestors *ancestors, uint32_t scope)
+{
+	for (uint32_t i = 0; i < ancestors->count; i++)
+		if (ancestors->scopes[i] == scope)
+			return;
+	if (scope != NONE && ancestors->count < ANCESTORS)
+		ancestors->scopes[ancestors->count++] = scope;
+}
+
+/* The scope of the class of this module that the base expression N names, NONE where it comes from elsewhere. */
+static uint32_t scope_of_base(const struct scopes *scopes, uint32_t n)
+{
+	uint32_t b, definition;
+
+	while (kind_of(scopes->tree, n) == K_subscript)
+		n = child_field(scopes->tree, n, F_value);
+	b = kind_of(scopes->tree, n) == K_identifier ? scope_resolve(scopes, n) : NONE;
+	if (b == NONE || !(scopes->bindings[b].flags & BIND_CLASS) || scopes->bindings[b].flags & BIND_IMPORT)
+		return NONE;
+	definition = parent_of(scopes->tree, scopes->bindings[b].node);
+	return kind_of(scopes->tree, definition) == K_class_definition ? scope_of_class(scopes, definition) : NONE;
+}
+
 uint32_t scope_attribute(const struct scopes *scopes, uint32_t class_scope, slice name)
 {
-	/* Classes may name each other as bases in a circle: no more steps than scopes. */
-	for (uint32_t steps = 0; class_scope != NONE && steps <= scopes->count; steps++) {
-		uint32_t b = scope_find(scopes, class_scope, name);
+	struct ancestors ancestors = { .count = 0 };
+
+	add_ancestor(&ancestors, class_scope);
+	for (uint32_t i = 0; i < ancestors.count && !clock_late(scopes->tree->clock); i++) {
+		uint32_t b = scope_find(scopes, ancestors.scopes[i], name);
+		uint32_t bases = child_field(scopes->tree, scopes->scopes[ancestors.scopes[i]].node, F_superclasses);
 
 		if (b != NONE)
 			return b;
-		class_scope = scopes->scopes[class_scope].base_scope;
+		if (bases == NONE)
+			continue;
+		FOR_NAMED (scopes->tree, bases, base)
+			if (kind_of(scopes->tree, base) != K_keyword_argument)
+				add_ancestor(&ancestors, scope_of_base(scopes, base));
 	}
 	return NONE;
 }

@@ -48,8 +48,7 @@ enum scope_kind { SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_EXPRESSION };
 struct scope {
 	enum scope_kind kind;
 	uint32_t parent;
-	uint32_t node;	     /* the definition, lambda, comprehension, module */
-	uint32_t base_scope; /* of a class: the scope of a base class of the same module, NONE otherwise */
+	uint32_t node; /* the definition, lambda, comprehension, module */
 };
 
 struct scopes {

@@ -308,6 +308,10 @@ static const struct {
 	{ "parentheses where operators need them",
 	  INIT "a):\n        self.x = (a if (a or 1) else (lambda: (a))) + (-(a)) * ((a))\n", "init_statement",
 	  "self.$1 = ($2 if $2 or $num else lambda: $2) + -$2 * $2" },
+	{ "a method of a second base of the module",
+	  "class A(BaseOperator, B[int]):\n    def __init__(self):\n        self.check(1)\nclass B(C):\n    pass\n"
+	  "class C(A, B):\n    def check(self, x):\n        pass\n",
+	  "init_statement", "self.$1($num)" },
 	{ "a plain assignment by other names",
 	  INIT "a, deferrable):\n        self.b = a\n        self.deferrable = a\n", "init_statement",
 	  "self.deferrable = $1" },
