@@ -218,6 +218,17 @@ slice import_name(const struct tree *tree, uint32_t import)
 	return text_of(tree, import + 1);
 }
 
+void dotted_write(slice name, pf_text *out)
+{
+	uint32_t past = 0;
+
+	for (uint32_t i = 0; i <= name.len; i++)
+		if (i == name.len || strchr(" \t\f\n\\", name.at[i])) {
+			pf_text_add(out, name.at + past, i - past);
+			past = i + 1;
+		}
+}
+
 static void identifier_write(const struct scopes *scopes, uint32_t n, pf_text *out)
 {
 	uint32_t b = scope_resolve(scopes, n);
@@ -228,7 +239,7 @@ static void identifier_write(const struct scopes *scopes, uint32_t n, pf_text *o
 		name = import_name(scopes->tree, scopes->bindings[b].import);
 	else if (flags & BIND_SELF)
 		name = flags & BIND_CLS ? SLICE("cls") : SLICE("self");
-	pf_text_add(out, name.at, name.len);
+	dotted_write(name, out);
 }
 
 /* The attributes that are asked of the node FIRST, up to N: `.b.c`. */
@@ -913,9 +924,10 @@ static void write_identifier(struct writer *writer, uint32_t n)
 		put(writer, K_identifier, above, name);
 	else if (flags & BIND_SELF)
 		put(writer, K_identifier, above, flags & BIND_CLS ? SLICE("cls") : SLICE("self"));
-	else if (flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
-		put(writer, K_identifier, above, import_name(tree, scopes->bindings[b].import));
-	else if (writer->flags & CANON_NAMES)
+	else if (flags & BIND_IMPORT && scopes->bindings[b].import != NONE) {
+		gap(writer, K_identifier, above);
+		dotted_write(import_name(tree, scopes->bindings[b].import), &writer->canon->text);
+	} else if (writer->flags & CANON_NAMES)
 		put(writer, K_identifier, above, name);
 	else if (flags & BIND_CLASS && is_exception_position(tree, n))
 		put(writer, K_identifier, above, name);

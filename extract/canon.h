@@ -65,6 +65,8 @@ void name_write(const struct scopes *scopes, uint32_t n, pf_text *out);
 void type_write(const struct scopes *scopes, uint32_t n, pf_text *out);
 /* The class attribute that the attribute node N names, where the component binds it and Airflow gives it no meaning. */
 uint32_t own_attribute(const struct scopes *scopes, uint32_t n);
+/* Appends a dotted name of an import, which may have white space around its dots. */
+void dotted_write(slice name, pf_text *out);
 /* The name that an import binds it to, in its own module: `a.b as c` is a.b. */
 slice import_name(const struct tree *tree, uint32_t import);
 

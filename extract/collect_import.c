@@ -142,12 +142,12 @@ static void item_canon(struct collect *c, const struct item *item)
 		canon_puts(c, "from ");
 		for (int i = 0; i < item->level; i++)
 			canon_puts(c, ".");
-		canon_slice(c, item->module);
+		dotted_write(item->module, &c->canon.text);
 		canon_puts(c, " import ");
 		canon_slice(c, item->name);
 	} else {
 		canon_puts(c, "import ");
-		canon_slice(c, item->module);
+		dotted_write(item->module, &c->canon.text);
 	}
 	if (item->alias.len) {
 		canon_puts(c, " as ");

@@ -425,6 +425,8 @@ static const struct {
 	  INIT "a):\n        self.x = -a ** 2\n" },
 	{ "bare tuples", "init_statement", true, INIT "a):\n        for (x, y) in (a, a): self.x[x, y] = (x, y)\n",
 	  INIT "a):\n        for x, y in a, a: self.x[(x, y)] = x, y\n" },
+	{ "white space in a dotted name", "import_item", true, "from a.b import c\nclass A(BaseOperator):\n    x = c\n",
+	  "from a . \\\n b import (c)\nclass A(BaseOperator):\n    x = c\n" },
 	{ "white space in an operator", "guard", true, INIT "a):\n        if a not  in self.b:\n            raise V\n",
 	  INIT "a):\n        if a not in self.b:\n            raise V\n" },
 	{ "super in parentheses", "initialization_pattern", true, INIT "a):\n        (super()).__init__(a)\n",
