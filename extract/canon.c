@@ -316,13 +316,16 @@ static bool is_lookup_object(const struct scopes *scopes, uint32_t n)
 {
 	const struct tree *tree = scopes->tree;
 	slice name;
-	uint32_t key;
+	uint32_t key, b;
 
 	switch (kind_of(tree, n)) {
 	case K_identifier:
-		if (scope_is_keywords(scopes, scope_resolve(scopes, n)))
+		b = scope_resolve(scopes, n);
+		if (scope_is_keywords(scopes, b))
 			return true;
 		name = text_of(tree, n);
+		if (b != NONE && scopes->bindings[b].flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
+			name = slice_last(import_name(tree, scopes->bindings[b].import));
 		break;
 	case K_attribute:
 		key = child_field(tree, n, F_attribute);
@@ -335,8 +338,10 @@ static bool is_lookup_object(const struct scopes *scopes, uint32_t n)
 			return false;
 		break;
 	case K_call:
-		name = text_of(tree, n);
-		return slice_starts(name, "get_current_context");
+		key = child_field(tree, n, F_function);
+		if (kind_of(tree, key) == K_attribute)
+			key = child_field(tree, key, F_attribute);
+		return key != NONE && slice_is(text_of(tree, key), "get_current_context");
 	default:
 		return false;
 	}

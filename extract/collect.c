@@ -243,7 +243,9 @@ bool has_decorator_named(const struct tree *tree, uint32_t definition, const cha
 
 		if (kind_of(tree, expression) == K_call)
 			expression = child_field(tree, expression, F_function);
-		if (expression != NONE && slice_is(slice_last(text_of(tree, expression)), name))
+		if (kind_of(tree, expression) == K_attribute)
+			expression = child_field(tree, expression, F_attribute);
+		if (expression != NONE && slice_is(text_of(tree, expression), name))
 			return true;
 	}
 	return false;

@@ -256,8 +256,9 @@ static bool gets_logger(const struct tree *tree, uint32_t call)
 {
 	uint32_t function = child_field(tree, call, F_function);
 
-	return kind_of(tree, call) == K_call && function != NONE &&
-	       slice_is(slice_last(text_of(tree, function)), "getLogger");
+	if (kind_of(tree, function) == K_attribute)
+		function = child_field(tree, function, F_attribute);
+	return kind_of(tree, call) == K_call && function != NONE && slice_is(text_of(tree, function), "getLogger");
 }
 
 /* What a plain assignment says of the name on its left: None, a logger, or a flag of a try statement. */
