@@ -164,11 +164,11 @@ static int read_category(struct reading *reading, const char *what, const char *
 {
 	char buffer[SHOWN + 8];
 
-	return pf_category_name_valid(field) ?
-		       0 :
-		       REFUSE(reading, EINVAL, field,
-			      "%s '%s', expected a name of a-z, 0-9, _ and -, at most 64 bytes and no reserved name",
-			      what, shown(field, buffer));
+	return pf_category_name_valid(field)
+		       ? 0
+		       : REFUSE(reading, EINVAL, field,
+				"%s '%s', expected a name of a-z, 0-9, _ and -, at most 64 bytes and no reserved name",
+				what, shown(field, buffer));
 }
 
 static int read_weight(struct reading *reading, const char *field, int *weight)
@@ -405,8 +405,7 @@ pf_categories *pf_categories_new(const char *name, const char *csv, size_t len, 
 		return NULL;
 	}
 	name = name ? short_name(name) : "-";
-	rc = read_text(categories, false, embedded_name, embedded_categories_csv, strlen(embedded_categories_csv),
-		       err);
+	rc = read_text(categories, false, embedded_name, embedded_categories_csv, strlen(embedded_categories_csv), err);
 	if (rc == 0 && csv)
 		rc = read_text(categories, true, name, csv, len, err);
 	if (rc == 0)

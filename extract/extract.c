@@ -538,12 +538,13 @@ static bool add_import(pf_extractor *extractor, slice module, struct category_ma
 	return true;
 }
 
-/* `from MODULE import NAME`: NAME may be a module of its own, or say more than MODULE does. */
+/* `from MODULE import NAME`: NAME may be a module of its own, or say more than MODULE does. Private names say nothing.
+ */
 static void consider_imported(const pf_extractor *extractor, slice module, slice name, struct category_match *match)
 {
 	char dotted[NAME_SEARCHED];
 
-	if ((size_t)module.len + 1 + name.len > sizeof dotted)
+	if (*name.at == '_' || (size_t)module.len + 1 + name.len > sizeof dotted)
 		return;
 	memcpy(dotted, module.at, module.len);
 	dotted[module.len] = '.';
