@@ -110,7 +110,7 @@ static struct inputs read_tree(const char *directory)
 {
 	if (!directory) {
 		for (uint64_t i = 0; i < MADE; i++)
-			add_generated(&found, MANY_COMPONENTS, 3000 + i * 50, i);
+			add_generated(&found, MANY_COMPONENTS, 4000 + i * 50, i);
 	} else if (nftw(directory, visit, 16, 0) < 0 || !found.count) {
 		die(directory);
 	}
@@ -118,6 +118,11 @@ static struct inputs read_tree(const char *directory)
 }
 
 /* --- what is measured ------------------------------------------------------------------------------------------ */
+
+/* What came out: extraction that refuses what it is given is fast, and says nothing. */
+struct yield {
+	size_t components, patterns, refused;
+};
 
 /* One way to go through a module. Its state belongs to the process that measures it. */
 struct work {
@@ -129,6 +134,7 @@ struct work {
 static TSParser *parser;
 static struct arena *arena;
 static pf_extractor *extractor;
+static struct yield yield;
 
 static void use_grammar(void)
 {
@@ -181,8 +187,13 @@ static void extract_run(const struct input *input)
 	pf_module *module = NULL;
 	pf_err err = { 0 };
 
-	if (pf_extract(extractor, input->path, input->bytes, input->len, &module, &err) < 0 && err.code != EINVAL)
-		fprintf(stderr, "%s\n", err.why); /* modules without a component are part of any tree */
+	if (pf_extract(extractor, input->path, input->bytes, input->len, &module, &err) < 0) {
+		yield.refused++;
+	} else {
+		yield.components += module->component_count;
+		for (size_t i = 0; i < module->component_count; i++)
+			yield.patterns += module->components[i].pattern_count;
+	}
 	pf_module_free(module);
 }
 
@@ -204,6 +215,7 @@ struct request {
 struct answer {
 	double seconds;
 	long peak; /* resident, KiB */
+	struct yield yield;
 };
 
 struct worker {
@@ -222,13 +234,15 @@ static double cpu_seconds(void)
 static struct answer measure(const struct work *work, const struct inputs *inputs, struct request request)
 {
 	struct rusage usage;
-	double before = cpu_seconds();
+	double before;
 
+	yield = (struct yield){ 0 };
+	before = cpu_seconds();
 	for (size_t i = request.first; i <= request.last; i++)
 		work->run(&inputs->list[i]);
 	before = cpu_seconds() - before;
 	getrusage(RUSAGE_SELF, &usage);
-	return (struct answer){ before, usage.ru_maxrss };
+	return (struct answer){ before, usage.ru_maxrss, yield };
 }
 
 /* A process of its own for WORK: libtree-sitter's allocator is process-wide. */
@@ -317,16 +331,25 @@ static int rounds(void)
 	return count < 1 ? 1 : count > MAX_ROUNDS ? MAX_ROUNDS : count;
 }
 
-/* One round over all INPUTS: TOOK gets the seconds of each worker. */
-static void take_turns(const struct worker *workers, const struct inputs *inputs, double *took)
+/* One round over all INPUTS: TOOK gets the seconds of each worker. What was extracted is returned. */
+static struct yield take_turns(const struct worker *workers, const struct inputs *inputs, double *took)
 {
+	struct yield all = { 0 };
+
 	memset(took, 0, WORK_COUNT * sizeof *took);
 	for (size_t first = 0; first < inputs->count; first += TURN) {
 		size_t last = first + TURN < inputs->count ? first + TURN - 1 : inputs->count - 1;
 
-		for (int i = 0; i < WORK_COUNT; i++)
-			took[i] += ask(&workers[i], first, last).seconds;
+		for (int i = 0; i < WORK_COUNT; i++) {
+			struct answer answer = ask(&workers[i], first, last);
+
+			took[i] += answer.seconds;
+			all.components += answer.yield.components;
+			all.patterns += answer.yield.patterns;
+			all.refused += answer.yield.refused;
+		}
 	}
+	return all;
 }
 
 static void measure_tree(const char *directory)
@@ -335,12 +358,14 @@ static void measure_tree(const char *directory)
 	struct figures seconds[WORK_COUNT] = { 0 }, ratio = { 0 }, arena_ratio = { 0 };
 	struct worker workers[WORK_COUNT];
 	double took[WORK_COUNT];
+	struct yield all;
 
 	printf("%zu files, %.1f MB, median (lowest to highest) of %d rounds\n", inputs.count,
 	       (double)inputs.bytes / 1e6, rounds());
 	for (int i = 0; i < WORK_COUNT; i++)
 		workers[i] = start_worker(&works[i], &inputs);
-	take_turns(workers, &inputs, took);
+	all = take_turns(workers, &inputs, took);
+	printf("%zu components, %zu patterns, %zu files refused\n", all.components, all.patterns, all.refused);
 	for (int round = 0; round < rounds(); round++) {
 		take_turns(workers, &inputs, took);
 		for (int i = 0; i < WORK_COUNT; i++)
@@ -363,7 +388,8 @@ static void measure_growth(const struct work *work, const struct inputs *inputs)
 	struct worker worker = start_worker(work, inputs);
 	struct figures small = { 0 }, large = { 0 }, ratio = { 0 };
 	double sizes = (double)inputs->list[1].len / (double)inputs->list[0].len;
-	long before = ask(&worker, 0, 0).peak, peak = ask(&worker, 1, 1).peak;
+	long before = ask(&worker, 0, 0).peak;
+	struct answer answer = ask(&worker, 1, 1);
 
 	for (int round = 0; round < rounds(); round++) {
 		double first = ask(&worker, 0, 0).seconds, second = ask(&worker, 1, 1).seconds;
@@ -377,7 +403,9 @@ static void measure_growth(const struct work *work, const struct inputs *inputs)
 	print_row("    400 KiB", &small, "s CPU");
 	print_row("    4 MiB", &large, "s CPU");
 	print_row("    4 MiB / predicted by size (target 1.3)", &ratio, "");
-	printf("    peak memory %ld MiB, of which before it %ld MiB\n", peak >> 10, before >> 10);
+	printf("    peak memory %ld MiB, %ld MiB after the smaller one\n", answer.peak >> 10, before >> 10);
+	if (work == &works[EXTRACT])
+		printf("    %zu components, %zu patterns\n", answer.yield.components, answer.yield.patterns);
 }
 
 static void measure_linear(void)

@@ -46,17 +46,17 @@ static const char head[] =
 	"if TYPE_CHECKING:\n    from airflow.utils.context import Context\n\n"
 	"log = logging.getLogger(__name__)\n";
 
-static void write_docstring(pf_text *out, struct random *random, int parameters)
+static void write_docstring(pf_text *out, struct random *random, const char *indent, int parameters)
 {
-	pf_text_printf(out, "        \"\"\"\n        Looks after the %s of a %s, until its %s is there.\n\n",
+	pf_text_printf(out, "%s\"\"\"\n%sLooks after the %s of a %s, until its %s is there.\n\n", indent, indent,
 		       PICK(random, words), PICK(random, words), PICK(random, words));
 	for (int i = 0; i < parameters; i++)
 		pf_text_printf(out,
-			       "        :param %s_%d: the %s that is given to the service as its %s. (templated)\n"
-			       "        :type %s_%d: %s\n",
-			       PICK(random, words), i, PICK(random, words), PICK(random, words), PICK(random, words), i,
-			       PICK(random, types));
-	pf_text_puts(out, "        \"\"\"\n");
+			       "%s:param %s_%d: the %s that is given to the service as its %s. (templated)\n"
+			       "%s:type %s_%d: %s\n",
+			       indent, PICK(random, words), i, PICK(random, words), PICK(random, words), indent,
+			       PICK(random, words), i, PICK(random, types));
+	pf_text_printf(out, "%s\"\"\"\n", indent);
 }
 
 static void write_log(pf_text *out, struct random *random, const char *indent)
@@ -174,7 +174,7 @@ static void write_method(pf_text *out, struct random *random, unsigned number)
 		pf_text_printf(out, "\n    def %s_%s_%u(self, hook, value: %s = %s, **kwargs) -> %s:\n", word,
 			       PICK(random, words), number, types[number % 7], defaults[number % 7],
 			       PICK(random, types));
-	write_docstring(out, random, (int)below(random, 4));
+	write_docstring(out, random, "        ", (int)below(random, 4));
 	write_statements(out, random, 2 + below(random, 3));
 	pf_text_printf(out, "        return self.%s\n", word);
 }
@@ -204,7 +204,7 @@ static void write_class(pf_text *out, struct random *random, unsigned number)
 
 	pf_text_printf(out, "\n\nclass %s%s%u%s(Base%s%s):\n", PICK(random, verbs), PICK(random, nouns), number, kind,
 		       kind, strcmp(kind, "Sensor") == 0 ? "Operator" : "");
-	write_docstring(out, random, 5);
+	write_docstring(out, random, "    ", 5);
 	pf_text_printf(out, "\n    template_fields: Sequence[str] = ('%s', '%s')\n    ui_color = '#%06x'\n",
 		       PICK(random, words), PICK(random, words), below(random, 1 << 24));
 	write_init(out, random);
