@@ -414,12 +414,17 @@ static int compare_sites(const void *a, const void *b)
 	return (int)x->capture - (int)y->capture;
 }
 
+/* Outside of components only the module's own level counts; what functions do there is nobody's. */
 static bool add_site(pf_extractor *extractor, uint32_t n, uint8_t type, uint8_t capture)
 {
+	uint32_t scope = extractor->tree.nodes[n].scope, owner = extractor->classes.by_scope[scope];
+
+	if (owner == NONE && scope != 0)
+		return true;
 	if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count, sizeof *extractor->sites))
 		return false;
 	extractor->sites[extractor->site_count++] = (struct site){
-		.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
+		.owner = owner,
 		.node = n,
 		.type = type,
 		.capture = capture,
