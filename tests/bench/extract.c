@@ -13,8 +13,9 @@
  *  - parsing in an arena, as extraction does it: arena.h tells why;
  *  - pf_extract, one extractor for all files, and pf_module_free.
  *
- * linear: generated modules of 400 KiB and 4 MiB, their times in turns, the
- * larger against what the smaller predicts; and the memory that it takes.
+ * linear: generated modules of 400 KiB and 4 MiB in turns, the smaller one ten
+ * times; the larger's time against what the smaller's predicts; and the memory
+ * that it takes.
  */
 #include <errno.h>
 #include <ftw.h>
@@ -34,7 +35,7 @@
 
 const TSLanguage *tree_sitter_python(void);
 
-enum { SMALL = 400 << 10, LARGE = 4 << 20, MADE = 300, TURN = 25, MAX_ROUNDS = 100, TIMEOUT_MS = 600000 };
+enum { SMALL = 400 << 10, LARGE = 4 << 20, MADE = 300, TURN = 25, REPEATS = 10, MAX_ROUNDS = 100, TIMEOUT_MS = 600000 };
 
 struct input {
 	char *path;
@@ -392,8 +393,10 @@ static void measure_growth(const struct work *work, const struct inputs *inputs)
 	struct answer answer = ask(&worker, 1, 1);
 
 	for (int round = 0; round < rounds(); round++) {
-		double first = ask(&worker, 0, 0).seconds, second = ask(&worker, 1, 1).seconds;
+		double first = 0, second = ask(&worker, 1, 1).seconds;
 
+		for (int i = 0; i < REPEATS; i++)
+			first += ask(&worker, 0, 0).seconds / REPEATS;
 		add_figure(&small, first);
 		add_figure(&large, second);
 		add_figure(&ratio, second / (first * sizes));
