@@ -396,6 +396,11 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 			name);
 	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
 		return out_of(extractor, name, err);
+	if (!extractor->needs_cursor) {
+		/* The flat tree says it all: make room for what is found in it. */
+		arena_reset(extractor->arena);
+		*parsed = NULL;
+	}
 	return 0;
 }
 
