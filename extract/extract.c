@@ -403,6 +403,11 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 			name);
 	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
 		return out_of(extractor, name, err);
+	if (!extractor->needs_cursor) {
+		/* The flat tree says it all: make room for what is found in it. */
+		arena_reset(extractor->arena);
+		*parsed = NULL;
+	}
 	return 0;
 }
 
@@ -421,12 +426,17 @@ static int compare_sites(const void *a, const void *b)
 	return (int)x->capture - (int)y->capture;
 }
 
+/* Outside of components only the module's own level counts; what functions do there is nobody's. */
 static bool add_site(pf_extractor *extractor, uint32_t n, uint8_t type, uint8_t capture)
 {
+	uint32_t scope = extractor->tree.nodes[n].scope, owner = extractor->classes.by_scope[scope];
+
+	if (owner == NONE && scope != 0)
+		return true;
 	if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count, sizeof *extractor->sites))
 		return false;
 	extractor->sites[extractor->site_count++] = (struct site){
-		.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
+		.owner = owner,
 		.node = n,
 		.type = type,
 		.capture = capture,

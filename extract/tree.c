@@ -138,6 +138,7 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 		.kind = node_kind(language, node),
 		.field = field < language->field_count ? language->fields[field] : (uint8_t)F_NONE,
 		.named = ts_node_is_named(node),
+		.scope = ts_node_child_count(node),
 	};
 	if (erroneous) {
 		slot->missing = ts_node_is_missing(node);
@@ -147,6 +148,11 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 	return tree->count++;
 }
 
+/*
+ * Until scopes are set, a node's `scope` counts its children that are still to
+ * come: asked for the sibling of a last child, tree-sitter searches all the
+ * levels that it hides before it says that there is none.
+ */
 bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed)
 {
 	TSNode root = ts_tree_root_node(parsed);
@@ -162,11 +168,12 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 		if (n == NONE)
 			break;
 		/* What stands inside a string's text or a comment is of no use to anybody. */
-		if (tree->nodes[n].kind != K_string_content && ts_tree_cursor_goto_first_child(&cursor)) {
+		if (tree->nodes[n].kind != K_string_content && tree->nodes[n].scope &&
+		    ts_tree_cursor_goto_first_child(&cursor)) {
 			parent = n;
 			continue;
 		}
-		while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
+		while (parent == NONE || !--tree->nodes[parent].scope || !ts_tree_cursor_goto_next_sibling(&cursor)) {
 			if (parent == NONE || !ts_tree_cursor_goto_parent(&cursor)) {
 				more = false;
 				break;
