@@ -713,7 +713,8 @@ static void number_write(struct writer *writer, uint32_t binding, enum kind abov
 		b->number = ++canon->numbers;
 	}
 	gap(writer, K_identifier, above);
-	pf_text_printf(&canon->text, "$%u", b->number);
+	pf_text_add(&canon->text, "$", 1);
+	pf_text_int(&canon->text, b->number);
 }
 
 static bool is_exception_position(const struct tree *tree, uint32_t n)

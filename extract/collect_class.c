@@ -38,7 +38,11 @@ static bool is_own(const struct collect *c, const struct site *site)
 static bool is_first(const struct collect *c, uint32_t i)
 {
 	uint32_t b = scope_find(c->scopes, c->class->scope, defined_name(c, &c->sites[i]));
+	uint32_t name = child_field(c->tree, c->sites[i].node, c->sites[i].capture == CAPTURE_method ? F_name : F_left);
 
+	/* Nearly every name is bound here first, and none of the others needs to be looked at. */
+	if (b != NONE && c->scopes->bindings[b].node == name)
+		return true;
 	for (uint32_t j = i; b != NONE && j-- > 0;) {
 		if (c->sites[j].capture == c->sites[i].capture && is_own(c, &c->sites[j]) &&
 		    slice_same(defined_name(c, &c->sites[j]), defined_name(c, &c->sites[i])))

@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct pf_text {
 	char *bytes; /* NULL while empty */
@@ -30,8 +31,28 @@ typedef struct pf_text {
 	bool failed;
 } pf_text;
 
-void pf_text_add(pf_text *text, const char *bytes, size_t len);
-void pf_text_puts(pf_text *text, const char *string);
+/* pf_text_add where room is missing, or memory has run out. */
+void pf_text_add_grown(pf_text *text, const char *bytes, size_t len);
+
+/* Inline, for documents are made of very many very short texts. */
+static inline void pf_text_add(pf_text *text, const char *bytes, size_t len)
+{
+	if (text->failed || text->room - text->len <= len) {
+		pf_text_add_grown(text, bytes, len);
+		return;
+	}
+	if (len)
+		memcpy(text->bytes + text->len, bytes, len);
+	text->len += len;
+	text->bytes[text->len] = '\0';
+}
+
+static inline void pf_text_puts(pf_text *text, const char *string)
+{
+	pf_text_add(text, string, strlen(string));
+}
+
+void pf_text_int(pf_text *text, int64_t value);
 __attribute__((format(printf, 2, 3))) void pf_text_printf(pf_text *text, const char *fmt, ...);
 /* Empties TEXT and keeps its room; clears `failed`. */
 void pf_text_reset(pf_text *text);

@@ -138,6 +138,7 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 		.kind = node_kind(language, node),
 		.field = field < language->field_count ? language->fields[field] : (uint8_t)F_NONE,
 		.named = ts_node_is_named(node),
+		.scope = ts_node_child_count(node),
 	};
 	if (erroneous) {
 		slot->missing = ts_node_is_missing(node);
@@ -150,6 +151,7 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 /* Parentheses that the cursor stands in: what stands right below them has PARENT. */
 struct group {
 	uint32_t parent;
+	uint32_t left; /* of their children, those to come */
 	uint8_t field; /* for their expression */
 	bool taken;    /* and it has it */
 };
@@ -186,10 +188,25 @@ static void open_group(struct tree *tree, uint32_t n, struct groups *groups)
 		tree->failed = true;
 		return;
 	}
-	groups->list[groups->count++] = (struct group){ tree->nodes[n].parent, tree->nodes[n].field, false };
+	groups->list[groups->count++] = (struct group){ .parent = tree->nodes[n].parent,
+							.left = tree->nodes[n].scope,
+							.field = tree->nodes[n].field };
 	tree->count--;
 }
 
+/* How many children are still to come where the cursor stands, below PARENT or in parentheses there. */
+static uint32_t *left_below(struct tree *tree, const struct groups *groups, uint32_t parent)
+{
+	struct group *group = group_around(groups, parent);
+
+	return group ? &group->left : &tree->nodes[parent].scope;
+}
+
+/*
+ * Until scopes are set, a node's `scope` counts its children that are still to
+ * come: asked for the sibling of a last child, tree-sitter searches all the
+ * levels that it hides before it says that there is none.
+ */
 bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed)
 {
 	struct groups groups = { 0 };
@@ -213,11 +230,13 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 			continue;
 		}
 		/* What stands inside a string's text or a comment is of no use to anybody. */
-		if (tree->nodes[n].kind != K_string_content && ts_tree_cursor_goto_first_child(&cursor)) {
+		if (tree->nodes[n].kind != K_string_content && tree->nodes[n].scope &&
+		    ts_tree_cursor_goto_first_child(&cursor)) {
 			parent = n;
 			continue;
 		}
-		while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
+		while (parent == NONE || !--*left_below(tree, &groups, parent) ||
+		       !ts_tree_cursor_goto_next_sibling(&cursor)) {
 			if (parent == NONE || !ts_tree_cursor_goto_parent(&cursor)) {
 				more = false;
 				break;

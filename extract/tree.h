@@ -222,7 +222,7 @@ struct node {
 	uint32_t start, end; /* bytes of the source */
 	uint32_t parent;     /* NONE at the root */
 	uint32_t next;	     /* the first node after this one and all below it */
-	uint32_t scope;	     /* the scope that a name here is looked up in (scope.h) */
+	uint32_t scope;	     /* the scope that a name here is looked up in (scope.h), once scopes_build has set it */
 	uint8_t kind, field;
 	bool named;
 	bool missing; /* or an error, where the tree has any */
