@@ -275,7 +275,7 @@ void pf_extractor_free(pf_extractor *extractor)
 	tree_free(&extractor->tree);
 	scopes_free(&extractor->scopes);
 	classes_free(&extractor->classes);
-	pf_text_free(&extractor->collect.canon.text);
+	canon_free(&extractor->collect.canon);
 	pf_text_free(&extractor->collect.scratch);
 	pf_text_free(&extractor->collect.data);
 	pf_text_free(&extractor->collect.record_text);

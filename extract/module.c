@@ -29,7 +29,6 @@ static int suffix_type(slice name)
 
 uint32_t without_subscript(const struct tree *tree, uint32_t n)
 {
-	n = unwrap(tree, n);
 	while (kind_of(tree, n) == K_subscript) {
 		uint32_t value = child_field(tree, n, F_value);
 
@@ -161,9 +160,6 @@ static bool resolve_class(struct classes *classes, struct scopes *scopes, struct
 		if (kind_of(tree, argument) == K_keyword_argument)
 			continue;
 		local = local_base(classes, scopes, base);
-		if (local != NONE && info->scope != NONE && &classes->list[local] != info &&
-		    scopes->scopes[info->scope].base_scope == NONE)
-			scopes->scopes[info->scope].base_scope = classes->list[local].scope;
 		type = base_type(scopes, base, name);
 		if (!type && local != NONE)
 			type = classes->list[local].type;

@@ -4,7 +4,10 @@
  * tree-sitter's own nodes find a parent or a sibling by walking down from the
  * root. Collectors ask for both all the time, so the tree is copied once, in
  * preorder, into an array: a node is an index, the nodes below it are those up
- * to `next`, and every question is O(1) or a walk over siblings. Nothing
+ * to `next`, and every question is O(1) or a walk over siblings. Parentheses
+ * that only group are tokens among their neighbours: the expression in them is
+ * to the node around them what they would be, so nobody has to look through
+ * them (but in a tree with errors, which only syntax.h reads). Nothing
  * recurses. Symbols and fields become the enumerations below, so that the
  * rest of the folder compares small numbers and never strings.
  *
@@ -71,6 +74,7 @@
 	X(except_group_clause)                                                                                         \
 	X(finally_clause)                                                                                              \
 	X(with_statement)                                                                                              \
+	X(with_clause)                                                                                                 \
 	X(with_item)                                                                                                   \
 	X(match_statement)                                                                                             \
 	X(case_clause)                                                                                                 \
@@ -195,6 +199,7 @@ enum kind {
 	K_OTHER,
 	K_TOKEN,
 	K_ERROR,
+	K_PARENTHESIS, /* one that only groups */
 #define KIND(name) K_##name,
 	NODE_KINDS(KIND)
 #undef KIND
@@ -338,8 +343,6 @@ uint32_t last_named(const struct tree *tree, uint32_t n);
 /* The nearest node above N of that kind, NONE where there is none. */
 uint32_t ancestor_kind(const struct tree *tree, uint32_t n, enum kind kind);
 bool is_below(const struct tree *tree, uint32_t n, uint32_t above);
-/* What parentheses stand around. */
-uint32_t unwrap(const struct tree *tree, uint32_t n);
 
 bool slice_is(slice text, const char *string);
 bool slice_same(slice a, slice b);
