@@ -700,7 +700,7 @@ static bool has_component(const struct classes *classes)
 static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parsed, pf_module *module, pf_err *err)
 {
 	const char *name = last_part(path);
-	int rc = syntax_check(&extractor->tree, &extractor->language, name, err);
+	int rc = syntax_check(&extractor->tree, &extractor->language, extractor->arena, name, err);
 
 	if (rc < 0)
 		return rc;
