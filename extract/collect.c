@@ -1,4 +1,5 @@
 #include "collect.h"
+#include "trivial.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,7 @@ void unit_end(struct collect *c, uint32_t first, uint32_t last)
 	component->patterns[count] = (pf_pattern){
 		.type = (enum pf_pattern_type)c->type,
 		.name = c->unit,
+		.trivial = is_trivial(c->unit, (slice){ c->canon.text.bytes, (uint32_t)c->canon.text.len }),
 		.data = data,
 		.first_line = first_line,
 		.last_line = last_line,

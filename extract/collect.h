@@ -139,6 +139,7 @@ uint32_t main_method(const struct collect *c, const char **name);
 /* One access of runtime_parameters. */
 struct access {
 	const char *source; /* NULL: none */
+	const char *call;   /* how the canonical form calls for it, up to its key; NULL: a look-up in the source */
 	bool has_key;
 	slice key;
 	uint32_t standard; /* the default's node, NONE where none is given */

@@ -141,6 +141,7 @@ static struct access call_access(const struct collect *c, uint32_t n)
 		return access;
 	if (slice_is(method, "xcom_pull") || slice_is(method, "xcom_push")) {
 		access = xcom_access(c, arguments);
+		access.call = slice_is(method, "xcom_pull") ? "xcom_pull(key=" : "xcom_push(key=";
 		if (!access.has_key && slice_is(method, "xcom_push"))
 			set_key(tree, &access,
 				positional(tree, arguments, kind_of(tree, positional(tree, arguments, 0)) != K_string));
@@ -148,6 +149,7 @@ static struct access call_access(const struct collect *c, uint32_t n)
 	}
 	if (slice_is(method, "get_connection")) {
 		access.source = "connection";
+		access.call = "get_connection(";
 		set_key(tree, &access, positional(tree, arguments, 0));
 		return access;
 	}
@@ -193,18 +195,30 @@ static void put_access(struct collect *c, pf_json *json, const struct access *ac
 	put_line(c, json, n);
 }
 
+/* How the access reads: `context["ti"]`, `kwargs.get("schema", ...)`, `xcom_push(key="return_value")`. */
+static void access_canon(struct collect *c, const struct access *access)
+{
+	if (access->call) {
+		canon_puts(c, access->call);
+	} else {
+		canon_puts(c, access->source);
+		canon_puts(c, access->standard == NONE ? "[" : ".get(");
+	}
+	canon_puts(c, access->has_key ? "\"" : "$1");
+	if (access->has_key)
+		canon_slice(c, access->key);
+	canon_puts(c, access->has_key ? "\"" : "");
+	if (access->standard != NONE)
+		canon_puts(c, ", ...");
+	canon_puts(c, access->call || access->standard != NONE ? ")" : "]");
+}
+
 static void access_unit(struct collect *c, const struct access *access, uint32_t n)
 {
 	pf_json *unit;
 
 	canon_start(&c->canon);
-	canon_puts(c, access->source);
-	canon_puts(c, access->has_key ? "[\"" : "[$1");
-	if (access->has_key)
-		canon_slice(c, access->key);
-	canon_puts(c, access->has_key ? "\"]" : "]");
-	if (access->standard != NONE)
-		canon_puts(c, " or default");
+	access_canon(c, access);
 	unit = unit_start(c, "runtime_access");
 	if (!unit)
 		return;
@@ -368,16 +382,16 @@ enum shape {
 };
 
 static const char *const shape_names[SHAPE_END] = {
-	[RETURNS_NONE] = "none",
-	[RETURNS_NAME] = "name",
-	[RETURNS_ATTRIBUTE] = "attribute",
-	[RETURNS_CALL] = "call",
-	[RETURNS_SUPER] = "super",
-	[RETURNS_XCOM] = "xcom",
-	[RETURNS_LITERAL] = "literal",
-	[RETURNS_AWAIT] = "await",
-	[RETURNS_CONDITION] = "condition",
-	[RETURNS_EXPRESSION] = "expression",
+	[RETURNS_NONE] = "return",
+	[RETURNS_NAME] = "return $name",
+	[RETURNS_ATTRIBUTE] = "return $attribute",
+	[RETURNS_CALL] = "return $call",
+	[RETURNS_SUPER] = "return super()",
+	[RETURNS_XCOM] = "return $xcom",
+	[RETURNS_LITERAL] = "return $literal",
+	[RETURNS_AWAIT] = "return await $call",
+	[RETURNS_CONDITION] = "return $condition",
+	[RETURNS_EXPRESSION] = "return $expression",
 	[YIELDS] = "yield",
 };
 
@@ -422,7 +436,7 @@ static enum shape return_shape(const struct tree *tree, uint32_t n)
 
 static void returns_canon(struct collect *c, uint32_t method)
 {
-	bool shapes[SHAPE_END] = { false }, any = false;
+	bool shapes[SHAPE_END] = { false };
 
 	for (uint32_t i = 0; i < c->site_count; i++)
 		if (is_main_return(c, i, method)) {
@@ -435,9 +449,8 @@ static void returns_canon(struct collect *c, uint32_t method)
 	for (int i = 0; i < SHAPE_END; i++) {
 		if (!shapes[i])
 			continue;
-		canon_puts(c, any ? ", " : "\n    returns ");
+		canon_puts(c, "\n    ");
 		canon_puts(c, shape_names[i]);
-		any = true;
 	}
 }
 
@@ -487,10 +500,13 @@ static void execution_canon(struct collect *c, uint32_t method, const char *name
 		canon_slice(c, deeds.keys[i]);
 		canon_puts(c, "\"]");
 	}
-	if (deeds.calls_super)
-		canon_puts(c, "\n    calls super");
+	if (deeds.calls_super) {
+		canon_puts(c, "\n    super().");
+		canon_puts(c, name);
+		canon_puts(c, "(...)");
+	}
 	if (deeds.defers)
-		canon_puts(c, "\n    defers");
+		canon_puts(c, "\n    self.defer(...)");
 	returns_canon(c, method);
 }
 

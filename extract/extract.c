@@ -514,12 +514,35 @@ static int compare_slices(const void *a, const void *b)
 	return order ? order : x->len < y->len ? -1 : x->len > y->len;
 }
 
+/*
+ * What has to be installed for an import to work, as the name it is imported by: `google.cloud` is google; of
+ * Airflow's own, a provider: `airflow.providers.apache.hive.hooks` is airflow.providers.apache.hive. Empty for
+ * Airflow itself and the standard library.
+ */
+static slice library_of(slice module)
+{
+	static const char prefix[] = "airflow.providers.";
+	slice library = first_part(module), rest, part;
+
+	if (is_standard_module(library))
+		return SLICE("");
+	if (!slice_is(library, "airflow"))
+		return library;
+	if (!slice_starts(module, prefix))
+		return SLICE("");
+	rest = (slice){ module.at + sizeof prefix - 1, module.len - (uint32_t)(sizeof prefix - 1) };
+	part = first_part(rest);
+	if (is_provider_namespace(part) && part.len < rest.len)
+		part.len += 1 + first_part((slice){ rest.at + part.len + 1, rest.len - part.len - 1 }).len;
+	return (slice){ module.at, (uint32_t)(sizeof prefix - 1) + part.len };
+}
+
 static bool add_import(pf_extractor *extractor, slice module, struct category_match *match)
 {
-	slice package = first_part(module);
+	slice package = library_of(module);
 
 	category_import(&extractor->categories, module, match);
-	if (is_standard_module(package) || slice_is(package, "airflow"))
+	if (!package.len)
 		return true;
 	for (uint32_t i = 0; i < extractor->library_count; i++)
 		if (slice_same(extractor->libraries[i], package))

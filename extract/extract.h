@@ -63,6 +63,7 @@ typedef struct pf_pattern {
 	 */
 	char *data;
 	int first_line, last_line; /* in the module, from 1 */
+	bool trivial;		   /* says so little that it should never lead a list: `self.x = None` */
 } pf_pattern;
 
 typedef struct pf_component {
@@ -71,7 +72,8 @@ typedef struct pf_component {
 	char *category;	      /* inferred; "general" where nothing says; matches [a-z0-9][a-z0-9_-]{0,63} */
 	char *subcategory;    /* of the same form; NULL where none */
 	int complexity_score; /* McCabe's cyclomatic number, summed over the class's methods */
-	char *libraries;      /* JSON array on one line of top-level packages: `["nemo"]` */
+	char *libraries;      /* JSON array on one line, sorted: packages and providers, `["airflow.providers.amazon",
+				 "nemo"]` */
 	char *record;	      /* the whole document components/NAME/patterns.json, newline at its end */
 	int first_line, last_line;
 	pf_pattern *patterns; /* each (type, name, signature) once, in source order */

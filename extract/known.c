@@ -133,6 +133,10 @@ static const char *const methods[] = {
 	"xcom_push",
 };
 
+static const char *const provider_namespaces[] = {
+	"apache", "atlassian", "cncf", "common", "dbt", "microsoft",
+};
+
 /* Modules of the standard library of Python 3.9 to 3.13, those that begin with an underscore left out. */
 static const char *const standard_modules[] = {
 #include "stdlib_modules.inc"
@@ -166,4 +170,9 @@ bool is_standard_module(slice name)
 {
 	return slice_starts(name, "_") ||
 	       has(standard_modules, sizeof standard_modules / sizeof *standard_modules, name);
+}
+
+bool is_provider_namespace(slice name)
+{
+	return has(provider_namespaces, sizeof provider_namespaces / sizeof *provider_namespaces, name);
 }

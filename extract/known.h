@@ -8,5 +8,7 @@ bool is_airflow_attribute(slice name);
 bool is_airflow_method(slice name);
 /* NAME is a top-level module of Python's standard library. */
 bool is_standard_module(slice name);
+/* Providers of that name have two parts: `apache` in airflow.providers.apache.hive. */
+bool is_provider_namespace(slice name);
 
 #endif

@@ -103,6 +103,7 @@ static void put_component(pf_json *json, const pf_component *component)
 		pf_json_string(json, "type", pf_pattern_type_name((int)pattern->type));
 		pf_json_string(json, "name", pattern->name);
 		pf_json_string(json, "signature", pattern->signature);
+		pf_json_bool(json, "trivial", pattern->trivial);
 		put_members(json, "pattern_data", pattern->data, PATTERN_DEPTH);
 		pf_json_end(json);
 	}

@@ -87,16 +87,32 @@ void change_answer_nobody(struct change *change, int result)
 
 /* ---- What each operation does in the transaction (may run again), and once it is committed ---- */
 
+/* Who made it owns it, where that is not who mounts. */
+static int give_away(struct change *c, pf_txn *txn)
+{
+	int result = c->mask ? pf_txn_setattr(txn, c->made.id, c->mask, &c->values, &c->err) : 0;
+
+	if (c->mask & PF_SET_UID)
+		c->made.uid = c->values.uid;
+	if (c->mask & PF_SET_GID)
+		c->made.gid = c->values.gid;
+	return result;
+}
+
 static int apply_mkdir(struct writer *w, struct change *c, pf_txn *txn)
 {
+	int result = pf_txn_mkdir(txn, c->parent, c->name, c->mode, c->implicit, &c->made, &c->err);
+
 	(void)w;
-	return pf_txn_mkdir(txn, c->parent, c->name, c->mode, c->implicit, &c->made, &c->err);
+	return result < 0 ? result : give_away(c, txn);
 }
 
 static int apply_mkfile(struct writer *w, struct change *c, pf_txn *txn)
 {
+	int result = pf_txn_mkfile(txn, c->parent, c->name, c->mode, &c->made, &c->err);
+
 	(void)w;
-	return pf_txn_mkfile(txn, c->parent, c->name, c->mode, &c->made, &c->err);
+	return result < 0 ? result : give_away(c, txn);
 }
 
 static int apply_unlink(struct writer *w, struct change *c, pf_txn *txn)

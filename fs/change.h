@@ -40,8 +40,8 @@ struct writer;
 
 enum change_op {
 	CHANGE_NONE,
-	CHANGE_MKDIR,	/* parent, name, mode, implicit → made */
-	CHANGE_MKFILE,	/* parent, name, mode → made */
+	CHANGE_MKDIR,	/* parent, name, mode, implicit, values' uid and gid as far as mask says → made */
+	CHANGE_MKFILE,	/* the same, but implicit */
 	CHANGE_UNLINK,	/* parent, name → removed */
 	CHANGE_RMDIR,	/* parent, name */
 	CHANGE_RENAME,	/* parent, name, new_parent, new_name, flags, and a draft of ID, if any → removed */

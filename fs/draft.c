@@ -214,7 +214,7 @@ int drafts_truncate(struct drafts *drafts, int64_t file, int64_t size, bool judg
 	return result;
 }
 
-bool drafts_stat(struct drafts *drafts, int64_t file, int64_t *size, int64_t *mtime)
+bool drafts_stat(struct drafts *drafts, int64_t file, int64_t *size, int64_t *mtime, int64_t *ctime)
 {
 	struct draft *draft;
 
@@ -223,6 +223,8 @@ bool drafts_stat(struct drafts *drafts, int64_t file, int64_t *size, int64_t *mt
 	if (draft) {
 		*size = (int64_t)draft->len;
 		*mtime = draft->mtime;
+		if (*ctime < draft->changed_at)
+			*ctime = draft->changed_at;
 	}
 	pthread_mutex_unlock(&drafts->lock);
 	return draft != NULL;

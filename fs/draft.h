@@ -40,8 +40,8 @@ int drafts_refuse_size(const struct drafts *drafts, pf_err *err);
  * and an empty file has nothing to be judged.
  */
 int drafts_truncate(struct drafts *drafts, int64_t file, int64_t size, bool judge, pf_err *err);
-/* Where FILE has a draft: true, with its size and time. */
-bool drafts_stat(struct drafts *drafts, int64_t file, int64_t *size, int64_t *mtime);
+/* Where FILE has a draft: true, with its size and times; *CTIME, the file's own, only ever moves on. */
+bool drafts_stat(struct drafts *drafts, int64_t file, int64_t *size, int64_t *mtime, int64_t *ctime);
 bool drafts_read(struct drafts *drafts, int64_t file, int64_t offset, size_t size, pf_text *out);
 /* A time set by hand (utimens) holds until the next write. */
 void drafts_set_mtime(struct drafts *drafts, int64_t file, int64_t mtime);

@@ -33,7 +33,7 @@ static void fill_with_draft(struct pf_fs *fs, const pf_file *file, struct node_a
 {
 	file_attr_fill(file, attr);
 	if (S_ISREG(file->mode))
-		drafts_stat(fs->drafts, file->id, &attr->size, &attr->mtime);
+		drafts_stat(fs->drafts, file->id, &attr->size, &attr->mtime, &attr->ctime);
 }
 
 int file_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
@@ -226,12 +226,22 @@ static void set_name(char *to, const char *name)
 
 int file_make(struct pf_fs *fs, struct node dir, const char *name, mode_t mode, struct change *change, pf_err *err)
 {
-	(void)fs;
+	pf_file parent;
+	int result;
+
 	if (!S_ISREG(mode) && !S_ISDIR(mode))
 		return pf_fail(err, EPERM, "incoming/ takes files and directories only");
+	result = pf_store_file_stat(fs->store, dir.id, &parent, err);
+	if (result < 0)
+		return result;
 	change->op = S_ISDIR(mode) ? CHANGE_MKDIR : CHANGE_MKFILE;
 	change->parent = dir.id;
 	change->mode = mode & 07777;
+	if (parent.mode & S_ISGID) { /* a group's directory: what is made in it is the group's */
+		change->mask |= PF_SET_GID;
+		change->values.gid = parent.gid;
+		change->mode |= S_ISDIR(mode) ? S_ISGID : 0;
+	}
 	change->holds_directory = true;
 	set_name(change->name, name);
 	return 1;

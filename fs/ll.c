@@ -63,8 +63,8 @@ static struct stat stat_of(const struct ll *ll, struct node node, const struct n
 		.st_ino = node_ino(node),
 		.st_mode = attr->mode & ~hidden,
 		.st_nlink = attr->nlink,
-		.st_uid = attr->uid < 0 ? ll->uid : (uid_t)attr->uid,
-		.st_gid = attr->gid < 0 ? ll->gid : (gid_t)attr->gid,
+		.st_uid = ll->one_uid || attr->uid < 0 ? ll->uid : (uid_t)attr->uid,
+		.st_gid = ll->one_gid || attr->gid < 0 ? ll->gid : (gid_t)attr->gid,
 		.st_size = attr->size,
 		.st_blksize = 4096,
 		.st_blocks = (attr->size + 511) / 512,
@@ -534,6 +534,22 @@ static void ll_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync, struct
 	fuse_reply_err(request, 0); /* names are durable when their makers are answered */
 }
 
+/* What is made belongs to who makes it; who mounts needs no mention. */
+static void set_owner(fuse_req_t request, struct change *change)
+{
+	const struct fuse_ctx *maker = fuse_req_ctx(request);
+	const struct ll *ll = ll_of(request);
+
+	if (!ll->one_uid && maker->uid != ll->uid) {
+		change->mask |= PF_SET_UID;
+		change->values.uid = maker->uid;
+	}
+	if (!ll->one_gid && maker->gid != ll->gid) {
+		change->mask |= PF_SET_GID;
+		change->values.gid = maker->gid;
+	}
+}
+
 static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	struct ll *ll = ll_of(request);
@@ -547,6 +563,7 @@ static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 	change = start_write(request, node_kinds[dir.kind].make, answer_made);
 	if (!change)
 		return;
+	set_owner(request, change);
 	result = strlen(name) > NAME_MAX ? -ENAMETOOLONG
 					 : node_kinds[dir.kind].make(ll->fs, dir, name, mode, change, &err);
 	finish(change, result, &err);

@@ -12,6 +12,7 @@ struct ll {
 	struct fuse_session *session; /* borrowed */
 	uid_t uid;		      /* who owns what has no owner of its own */
 	gid_t gid;
+	bool one_uid, one_gid; /* that is so for all there is, whoever made it */
 	mode_t umask;
 	bool single_threaded;
 	void (*ready)(void); /* called once the kernel has been answered */

@@ -235,6 +235,8 @@ static int run(struct options *options, pf_err *err)
 	struct ll ll = {
 		.uid = options->has_uid ? options->uid : getuid(),
 		.gid = options->has_gid ? options->gid : getgid(),
+		.one_uid = options->has_uid,
+		.one_gid = options->has_gid,
 		.umask = options->umask,
 		.single_threaded = options->single_threaded,
 		.ready = say_ready,

@@ -159,6 +159,11 @@ static const struct {
 	  "{\"module\":\"a\",\"name\":\"C\",\"alias\":\"D\",\"level\":1,\"where\":\"type_checking\"}" },
 	{ "libraries", "import os, boto3\nimport airflow.x\nfrom numpy.x import y\nclass A(BaseOperator):\n    pass\n",
 	  "import.libraries", "[\"boto3\",\"numpy\"]" },
+	{ "providers",
+	  "from airflow.providers.apache.hive.hooks import b\nimport airflow.providers.amazon\nimport "
+	  "airflow.providers\n"
+	  "from airflow.providers.amazon.aws import x\nclass A(BaseOperator):\n    pass\n",
+	  "import.libraries", "[\"airflow.providers.amazon\",\"airflow.providers.apache.hive\"]" },
 	{ "inherited main method", "class A(BaseOperator):\n    pass\n", "execution.main_method", "null" },
 	{ "poke before execute",
 	  "class A(BaseSensor):\n    def execute(self, context):\n        pass\n    async def poke(self, context):\n   "
@@ -284,7 +289,7 @@ static const struct {
 	{ "execution",
 	  "class A(BaseOperator):\n    async def execute(self, context, *, e=None):\n        return context['ti']\n",
 	  "execution_pattern",
-	  "async def execute(self, context, *, optional):\n    context[\"ti\"]\n    returns expression" },
+	  "async def execute(self, context, *, optional):\n    context[\"ti\"]\n    return $expression" },
 	{ "handler", RUN "try:\n            f()\n        except (B, A):\n            raise X()\n", "exception_handler",
 	  "except A, B:\n    raise\n    # raises X" },
 	{ "raise", RUN "raise X(f'{a}' % b, self.c, k=1) from None\n", "raise", "raise X($str, $, k=$num) from None" },
@@ -300,7 +305,18 @@ static const struct {
 	  INIT
 	  "a):\n        if not (self.a and\n            a):\n            raise ValueError('x')\n        self.a = a\n",
 	  "guard", "if not ($1 and $2):\n    raise ValueError" },
-	{ "runtime access", RUN "return context['params'].get('k', 1)\n", "runtime_access", "context[\"params\"]" },
+	{ "runtime access", RUN "return context['params']\n", "runtime_access", "context[\"params\"]" },
+	{ "a parameter", RUN "return self.params.get('k', 1)\n", "runtime_access", "params.get(\"k\", ...)" },
+	{ "access with a default", RUN "return kwargs\n    def f(self, **kwargs):\n        kwargs.get('k', 1)\n",
+	  "runtime_access", "kwargs.get(\"k\", ...)" },
+	{ "xcom push", RUN "self.xcom_push(context, key='k', value=1)\n", "runtime_access", "xcom_push(key=\"k\")" },
+	{ "xcom pull", RUN "self.xcom_pull(context, key='k', default=1)\n", "runtime_access",
+	  "xcom_pull(key=\"k\", ...)" },
+	{ "connection", RUN "self.get_connection(self.conn_id)\n", "runtime_access", "get_connection($1)" },
+	{ "returns", RUN "if context:\n            return 1\n        return f()\n", "execution_pattern",
+	  "def execute(self, context):\n    return $call\n    return $literal" },
+	{ "super and defer", RUN "super().execute(context)\n        self.defer(trigger=T())\n", "execution_pattern",
+	  "def execute(self, context):\n    super().execute(...)\n    self.defer(...)" },
 	{ "super", INIT "a, **k):\n        super(A, self).__init__(a=a, **k)\n", "initialization_pattern",
 	  "super().__init__(a=$1, **$2)  # only" },
 	{ "statement", INIT "a):\n        if (a): self.b = a or 'x'\n", "init_statement",
@@ -405,6 +421,59 @@ static void test_signatures(void **state)
 		free(y);
 		pf_module_free(a);
 		pf_module_free(b);
+	}
+	rows_done();
+}
+
+/* --- what is trivial ------------------------------------------------------------------------------------------- */
+
+/* The first unit of that name says little, or something. */
+static const struct {
+	const char *source, *unit;
+	bool want;
+} trivial_rows[] = {
+	{ "import os\nclass A(BaseOperator):\n    x = os.y\n", "import_item", true },
+	{ "from collections.abc import B\nclass A(BaseOperator):\n    x = B\n", "import_item", true },
+	{ "from .os import B\nclass A(BaseOperator):\n    x = B\n", "import_item", false },
+	{ "import osmosis\nclass A(BaseOperator):\n    x = osmosis.y\n", "import_item", false },
+	{ "try:\n    import os\nexcept ImportError:\n    import so as os\nclass A(BaseOperator):\n    x = os\n",
+	  "dual_import", false },
+	{ RUN "pass\n", "execution_pattern", true },
+	{ RUN "return f()\n", "execution_pattern", true },
+	{ RUN "self.defer()\n        return f()\n", "execution_pattern", false },
+	{ RUN "self.log.info('x')\n", "log_call", true },
+	{ RUN "self.log.error(context)\n", "log_call", true },
+	{ RUN "self.log.info('%s', context)\n", "log_call", false },
+	{ RUN "raise\n", "raise", true },
+	{ RUN "raise X()\n", "raise", false },
+	{ RUN "self.get_connection(context)\n", "runtime_access", false },
+	{ RUN "context[self.key]\n", "runtime_access", true },
+	{ INIT "*, k=1):\n        pass\n", "parameter", false },
+	{ INIT "**anything: Any):\n        pass\n", "parameter", true },
+	{ INIT "*args, **kwargs):\n        pass\n", "parameter_ordering_pattern", true },
+	{ INIT "a, **kwargs):\n        pass\n", "parameter_ordering_pattern", false },
+	{ INIT "a):\n        self.b = None\n", "init_statement", true },
+	{ INIT "a):\n        self.b = a + a\n", "init_statement", false },
+	{ INIT "a):\n        self.b = a or None\n", "init_statement", false },
+};
+
+static void test_trivial(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof trivial_rows / sizeof *trivial_rows; i++) {
+		pf_module *module = extract(trivial_rows[i].unit, "a.py", trivial_rows[i].source);
+		const pf_pattern *pattern = NULL;
+
+		for (size_t p = 0; module && p < module->components[0].pattern_count && !pattern; p++)
+			if (strcmp(module->components[0].patterns[p].name, trivial_rows[i].unit) == 0)
+				pattern = &module->components[0].patterns[p];
+		if (!pattern || pattern->trivial != trivial_rows[i].want)
+			fail_row(trivial_rows[i].unit, trivial_rows[i].source,
+				 !pattern	    ? "(nothing)"
+				 : pattern->trivial ? "trivial"
+						    : "not trivial",
+				 trivial_rows[i].want ? "trivial" : "not trivial");
+		pf_module_free(module);
 	}
 	rows_done();
 }
@@ -583,9 +652,10 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_components), cmocka_unit_test(test_records),    cmocka_unit_test(test_templates),
-		cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories), cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_hostile),	   cmocka_unit_test(test_limits),     cmocka_unit_test(test_time),
+		cmocka_unit_test(test_components), cmocka_unit_test(test_records),    cmocka_unit_test(test_trivial),
+		cmocka_unit_test(test_templates),  cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_hostile),    cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_time),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -136,6 +136,17 @@ d"
   equal "$(stat -c %a "$IN/dir")" 700
 }
 
+@test "what is being written has its times at once" {
+  : >"$IN/notes.txt"
+  local before
+  before=$(stat -c '%.9Z %.9Y' "$IN/notes.txt")
+  exec 9>>"$IN/notes.txt"
+  echo more >&9
+  [[ $(stat -c '%.9Z' "$IN/notes.txt") > ${before% *} ]]
+  [[ $(stat -c '%.9Y' "$IN/notes.txt") > ${before#* } ]]
+  exec 9>&-
+}
+
 @test "cp -p, install and cross-device mv bring files with their mode and time" {
   operator OneOperator >"$TMP/one.py"
   chmod 640 "$TMP/one.py"
