@@ -139,13 +139,19 @@ static void check_line(struct check *check, uint32_t n)
 		found(check, start);
 }
 
-/* Whether a line ends between two bytes, and is not joined to the next. */
-static bool has_newline(const struct tree *tree, uint32_t start, uint32_t end)
+/* What stands between the last token and START: the end of a line that is not joined to the next, or no blank. */
+static void check_gap(struct check *check, uint32_t start)
 {
-	for (uint32_t at = start; at < end; at++)
-		if (tree->source[at] == '\n' && (at == start || tree->source[at - 1] != '\\'))
-			return true;
-	return false;
+	const struct tree *tree = check->tree;
+
+	for (uint32_t at = check->end; at < start; at++) {
+		if (tree->source[at] == '\n' && (at == check->end || tree->source[at - 1] != '\\'))
+			check->fresh = true;
+		/* Blanks to the grammar, such as U+200B, and none to Python. In brackets may be an f-string's format.
+		 */
+		else if ((unsigned char)tree->source[at] >= 0x80 && !check->depth)
+			found(check, at);
+	}
 }
 
 static void check_token(struct check *check, uint32_t n)
@@ -155,8 +161,7 @@ static void check_token(struct check *check, uint32_t n)
 
 	if (node->start == node->end)
 		return;
-	if (!check->fresh)
-		check->fresh = has_newline(tree, check->end, node->start);
+	check_gap(check, node->start);
 	if (!is_extra(tree, n)) {
 		if (check->fresh && !check->depth)
 			check_line(check, n);

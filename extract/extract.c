@@ -309,6 +309,8 @@ static int check_bytes(const pf_extractor *extractor, const char *name, const ch
 	if (len > extractor->max_source || len >= UINT32_MAX / 2)
 		return pf_fail(err, EFBIG, "%s: error: %zu bytes, expected at most %zu", name, len,
 			       extractor->max_source);
+	if (len >= 2 && (memcmp(source, "\xff\xfe", 2) == 0 || memcmp(source, "\xfe\xff", 2) == 0))
+		return pf_fail(err, EILSEQ, "%s: error: the file is UTF-16, expected UTF-8", name);
 	nul = len ? memchr(source, '\0', len) : NULL;
 	if (nul)
 		return pf_fail(err, EINVAL, "%s:%u: error: NUL byte, expected Python source", name,
@@ -544,9 +546,6 @@ static bool add_import(pf_extractor *extractor, slice module, struct category_ma
 	category_import(&extractor->categories, module, match);
 	if (!package.len)
 		return true;
-	for (uint32_t i = 0; i < extractor->library_count; i++)
-		if (slice_same(extractor->libraries[i], package))
-			return true;
 	if (!array_room(&extractor->libraries, &extractor->library_room, extractor->library_count,
 			sizeof *extractor->libraries))
 		return false;
@@ -585,6 +584,8 @@ static bool read_imports(pf_extractor *extractor, struct category_match *match)
 	pf_text_reset(text);
 	pf_text_puts(text, "[");
 	for (uint32_t i = 0; i < extractor->library_count; i++) {
+		if (i && slice_same(extractor->libraries[i], extractor->libraries[i - 1]))
+			continue;
 		if (i)
 			pf_text_puts(text, ", ");
 		pf_json_quote(text, extractor->libraries[i].at, extractor->libraries[i].len);

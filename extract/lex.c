@@ -448,6 +448,9 @@ static struct token strange(struct lexer *lexer)
 	if (code < 0x80)
 		return bad(lexer, start, "unexpected '%c', expected a statement or expression", (char)code);
 	is_typographic(code, &expected);
+	/* What cannot be seen is named by its number alone. */
+	if (expected && (code == 0xfeff || strcmp(expected, "a blank") == 0))
+		return bad(lexer, start, "unexpected character U+%04X, expected %s", code, expected);
 	while (start + (uint32_t)len < lexer->tree->len && (at[len] & 0xc0) == 0x80)
 		len++;
 	return bad(lexer, start, "unexpected character '%.*s' (U+%04X), expected %s", len, at, code,

@@ -136,9 +136,9 @@ static bool is_statement_word(slice text)
 /* Keywords that stand between or before operands. */
 static bool is_operator_word(slice text)
 {
-	static const char *const words[] = { "and",	 "as",	 "assert", "await", "class",  "def", "del", "elif",
-					     "except",	 "from", "global", "if",    "import", "in",  "is",  "lambda",
-					     "nonlocal", "not",	 "or",	   "while", "with",   "for", NULL };
+	static const char *const words[] = { "and",    "as",	   "assert", "async",  "await", "class",  "def", "del",
+					     "elif",   "except",   "from",   "global", "if",	"import", "in",	 "is",
+					     "lambda", "nonlocal", "not",    "or",     "while", "with",	  "for", NULL };
 
 	return is_one_of(text, words);
 }
@@ -375,6 +375,8 @@ static const char *operand_expected(const struct place *place)
 {
 	static const char *const words[] = { "class", "def", "import", "global", "nonlocal", "as", ".", NULL };
 
+	if (slice_is(text_at(place->tree, place->last), "async"))
+		return "'def', 'for' or 'with'";
 	return is_one_of(text_at(place->tree, place->last), words) ? "a name" : "an expression";
 }
 
