@@ -248,6 +248,17 @@ static void check_one_line(struct check *check, uint32_t n, slice prefix)
 	}
 }
 
+/* `a` and ur"a" of Python 2. */
+static void check_prefix(struct check *check, uint32_t n)
+{
+	slice start = text_of(check->tree, n);
+
+	if (start.len && start.at[start.len - 1] == '`')
+		found(check, check->tree->nodes[n].start);
+	else if (start.len > 2 && (start.at[0] | 0x20) == 'u' && (start.at[1] | 0x20) == 'r')
+		found_why(check, n, "'%.2s' before a string, expected 'r' or 'u'", start.at);
+}
+
 /* What a string holds. A path of Windows in a plain one: `\U` and `\x` want digits. */
 static void check_text(struct check *check, uint32_t n)
 {
@@ -521,8 +532,7 @@ static void check_node(struct check *check, uint32_t n)
 		check_number(check, n);
 		break;
 	case K_string_start:
-		if (tree->source[tree->nodes[n].end - 1] == '`')
-			found(check, tree->nodes[n].start);
+		check_prefix(check, n);
 		break;
 	case K_string_content:
 		check_text(check, n);

@@ -77,6 +77,7 @@
 	X(case_pattern)                                                                                                \
 	X(splat_pattern)                                                                                               \
 	X(keyword_pattern)                                                                                             \
+	X(union_pattern)                                                                                               \
 	X(as_pattern)                                                                                                  \
 	X(as_pattern_target)                                                                                           \
 	X(pattern_list)                                                                                                \
