@@ -531,6 +531,10 @@ static void check_node(struct check *check, uint32_t n)
 	case K_float:
 		check_number(check, n);
 		break;
+	case K_as_pattern:
+		if (parent_kind(tree, n) == K_assignment || parent_kind(tree, n) == K_expression_statement)
+			found(check, tree->nodes[second_child(tree, n)].start);
+		break;
 	case K_string_start:
 		check_prefix(check, n);
 		break;
