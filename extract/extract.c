@@ -778,7 +778,7 @@ static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parse
 	int rc = syntax_check(&extractor->tree, &extractor->language, extractor->arena, name, err);
 
 	if (rc < 0)
-		return rc;
+		return rc == -ETIMEDOUT ? out_of(extractor, name, err) : rc;
 	if (!scopes_build(&extractor->scopes, &extractor->tree) ||
 	    !classes_build(&extractor->classes, &extractor->scopes))
 		return out_of(extractor, name, err);

@@ -478,8 +478,11 @@ static int report(struct place *place, const char *name, pf_err *err)
 	struct place culprit = *place;
 	struct bracket bracket;
 
-	if (place->token.kind != TOKEN_BAD && find_unclosed(place, &bracket))
+	if (place->token.kind != TOKEN_BAD && find_unclosed(place, &bracket) && !place->tree->clock->late)
 		return unclosed(place, name, bracket, err);
+	/* Where it stopped says nothing then. */
+	if (place->tree->clock->late)
+		return -ETIMEDOUT;
 	/* The lexer has gone on: what it had read then is what counts. */
 	culprit.lexer.brackets = place->lexer.brackets;
 	culprit.lexer.levels = place->lexer.levels;
@@ -529,6 +532,8 @@ int syntax_check(const struct tree *tree, const struct language *language, struc
 		return diagnose(tree, name, fault.at, fault.layout, err);
 	}
 	stop = find_stop(tree, language, arena);
+	if (clock_read(tree->clock))
+		return -ETIMEDOUT;
 	if (stop.found == NONE)
 		stop.found = tree->first_error == NONE ? tree->len : tree->nodes[tree->first_error].start;
 	return diagnose(tree, name, stop.found, stop.layout, err);

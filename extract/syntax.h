@@ -9,7 +9,8 @@
 /*
  * 0 where TREE is of a module that Python takes; otherwise -EINVAL, and ERR
  * says `NAME:LINE:COLUMN: error: …`. To say it, the source is parsed once more,
- * up to where it breaks, in ARENA.
+ * up to where it breaks, in ARENA; where the tree's clock ends that,
+ * -ETIMEDOUT, and ERR is as it was.
  */
 int syntax_check(const struct tree *tree, const struct language *language, struct arena *arena, const char *name,
 		 pf_err *err);
