@@ -926,7 +926,7 @@ static void write_identifier(struct writer *writer, uint32_t n)
 	}
 	b = scope_resolve(scopes, n);
 	flags = b == NONE ? 0 : scopes->bindings[b].flags;
-	if (b == NONE || above == K_dotted_name)
+	if (b == NONE || (above == K_dotted_name && !is_capture(tree, n)))
 		put(writer, K_identifier, above, name);
 	else if (flags & BIND_SELF)
 		put(writer, K_identifier, above, flags & BIND_CLS ? SLICE("cls") : SLICE("self"));

@@ -316,6 +316,8 @@ static int check_bytes(const pf_extractor *extractor, const char *name, const ch
 	if (len > extractor->max_source || len >= UINT32_MAX / 2)
 		return pf_fail(err, EFBIG, "%s: error: %zu bytes, expected at most %zu", name, len,
 			       extractor->max_source);
+	if (len >= 2 && (memcmp(source, "\xff\xfe", 2) == 0 || memcmp(source, "\xfe\xff", 2) == 0))
+		return pf_fail(err, EILSEQ, "%s: error: the file is UTF-16, expected UTF-8", name);
 	nul = len ? memchr(source, '\0', len) : NULL;
 	if (nul)
 		return pf_fail(err, EINVAL, "%s:%u: error: NUL byte, expected Python source", name,
@@ -561,9 +563,6 @@ static bool add_import(pf_extractor *extractor, slice module, struct category_ma
 	category_import(extractor->categories, module, match);
 	if (!package.len)
 		return true;
-	for (uint32_t i = 0; i < extractor->library_count; i++)
-		if (slice_same(extractor->libraries[i], package))
-			return true;
 	if (!array_room(&extractor->libraries, &extractor->library_room, extractor->library_count,
 			sizeof *extractor->libraries))
 		return false;
@@ -632,6 +631,8 @@ static bool read_imports(pf_extractor *extractor, struct category_match *match)
 	pf_text_reset(text);
 	pf_text_puts(text, "[");
 	for (uint32_t i = 0; i < extractor->library_count; i++) {
+		if (i && slice_same(extractor->libraries[i], extractor->libraries[i - 1]))
+			continue;
 		if (i)
 			pf_text_puts(text, ", ");
 		pf_json_quote(text, extractor->libraries[i].at, extractor->libraries[i].len);
@@ -784,10 +785,10 @@ static bool has_component(const struct classes *classes)
 static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parsed, pf_module *module, pf_err *err)
 {
 	const char *name = last_part(path);
-	int rc = syntax_check(&extractor->tree, &extractor->language, name, err);
+	int rc = syntax_check(&extractor->tree, &extractor->language, extractor->arena, name, err);
 
 	if (rc < 0)
-		return rc;
+		return rc == -ETIMEDOUT ? out_of(extractor, name, err) : rc;
 	if (!scopes_build(&extractor->scopes, &extractor->tree) ||
 	    !classes_build(&extractor->classes, &extractor->scopes))
 		return out_of(extractor, name, err);

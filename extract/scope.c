@@ -308,6 +308,15 @@ static uint32_t nearest_real(const struct scopes *scopes, uint32_t scope)
 	return scope;
 }
 
+bool is_capture(const struct tree *tree, uint32_t n)
+{
+	uint32_t dotted = parent_of(tree, n);
+	enum kind around = parent_kind(tree, dotted);
+
+	return kind_of(tree, dotted) == K_dotted_name && tree->nodes[dotted].next == dotted + 2 &&
+	       (around == K_case_pattern || around == K_union_pattern || around == K_keyword_pattern);
+}
+
 static void bind_identifier(struct pass *pass, uint32_t n, uint32_t scope)
 {
 	const struct tree *tree = pass->tree;
@@ -322,8 +331,7 @@ static void bind_identifier(struct pass *pass, uint32_t n, uint32_t scope)
 	case K_subscript:
 		return;
 	case K_dotted_name:
-		if (parent_kind(tree, node->parent) == K_case_pattern && is_leaf(tree, node->parent + 1) &&
-		    tree->nodes[node->parent].next == n + 1)
+		if (is_capture(tree, n))
 			bind(pass->scopes, scope, name, BIND_VALUE, n);
 		else
 			bind_import(pass, n, scope);

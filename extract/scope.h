@@ -66,6 +66,8 @@ struct scopes {
 bool scopes_build(struct scopes *scopes, struct tree *tree);
 void scopes_free(struct scopes *scopes);
 
+/* The identifier N is a name that a pattern of a case binds: alone, also in an alternative or after `key=`. */
+bool is_capture(const struct tree *tree, uint32_t n);
 /* The binding of the identifier N, NONE where nothing in the module binds it. */
 uint32_t scope_resolve(const struct scopes *scopes, uint32_t n);
 /* The binding of NAME in just that scope. */

@@ -217,6 +217,7 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 
 	tree->count = 0;
 	tree->first_error = NONE;
+	tree->erroneous = erroneous;
 	while (more && !tree->failed && !clock_late(tree->clock)) {
 		uint32_t n = push_node(tree, language, &cursor, parent, erroneous);
 

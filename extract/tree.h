@@ -81,6 +81,7 @@
 	X(case_pattern)                                                                                                \
 	X(splat_pattern)                                                                                               \
 	X(keyword_pattern)                                                                                             \
+	X(union_pattern)                                                                                               \
 	X(as_pattern)                                                                                                  \
 	X(as_pattern_target)                                                                                           \
 	X(pattern_list)                                                                                                \
@@ -161,6 +162,7 @@
 	X(T_IS_NOT, "is not")                                                                                          \
 	X(T_EQUALS, "==")                                                                                              \
 	X(T_DIFFERS, "!=")                                                                                             \
+	X(T_OLD_DIFFERS, "<>")                                                                                         \
 	X(T_LESS, "<")                                                                                                 \
 	X(T_GREATER, ">")                                                                                              \
 	X(T_LESS_EQUAL, "<=")                                                                                          \
@@ -260,6 +262,7 @@ struct tree {
 	uint32_t line_count, line_room;
 	uint32_t first_error; /* the first ERROR or MISSING node, NONE where all is well */
 	struct clock *clock;  /* borrowed */
+	bool erroneous;	      /* the parser found an error, which may be in no node */
 	bool failed;	      /* out of memory */
 };
 

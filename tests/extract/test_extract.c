@@ -795,7 +795,7 @@ static const struct {
 	{ "colon", "class A(BaseOperator)\n    x = 1\n", 0, EINVAL,
 	  "x.py:1:22: error: unexpected end of line, expected ':'" },
 	{ "no body", "class A(BaseOperator):\n", 0, EINVAL,
-	  "x.py:1:23: error: unexpected end of line, expected an indented block" },
+	  "x.py:1:23: error: unexpected end of line, expected an indented block after 'class' of line 1" },
 };
 
 static void test_refusals(void **state)
