@@ -168,6 +168,12 @@ static void check_token(struct check *check, uint32_t n)
 		check->fresh = false;
 	}
 	switch (kind_of(tree, n)) {
+	case K_PARENTHESIS:
+		if (tree->source[node->start] == '(')
+			check->depth++;
+		else
+			check->depth -= check->depth > 0;
+		break;
 	case T_OPEN:
 	case T_OPEN_SQUARE:
 	case T_OPEN_CURLY:
