@@ -574,7 +574,7 @@ static void check_node(struct check *check, uint32_t n)
 		found_why(check, n, "unexpected '<>', expected '!='");
 		break;
 	case K_named_expression:
-		if (parent_kind(tree, n) == K_expression_statement)
+		if (parent_kind(tree, n) == K_expression_statement && kind_of(tree, n - 1) != K_PARENTHESIS)
 			found_why(check, n, "':=' as a statement, expected '=', or parentheses around it");
 		break;
 	case K_return_statement:
