@@ -162,6 +162,68 @@ int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
 int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry,
 				    pf_err *err);
 
+/* ---- Retrieval ---- */
+
+/*
+ * A query is what a path of key=value directories says. Keys, each at most once, in any order:
+ *
+ *   category subcategory component_type pattern_type pattern_name library complexity
+ *   component=NAME             what that component shows
+ *   confidence=high|medium|low min_confidence=0..1 min_success_count=N min_success_score=X
+ *   with=PATTERN               what succeeds together with it (a file name, with or without .json)
+ *   similar_to=COMPONENT       the components most like it (of=patterns: what these show)
+ *   text=WORDS                 all of them, each the beginning of a word of code, template, message or names
+ *   sort=rank|confidence|recent|support|name   of=patterns|components   limit=1..10000   budget=100..1000000
+ *
+ * Results are patterns, or components where `of` says so, or where it is not given and similar_to or
+ * min_success_score is. Archived patterns are never among them.
+ */
+typedef struct pf_query pf_query;
+
+enum { PF_QUERY_LIMIT = 100, PF_QUERY_BUDGET = 2000 }; /* where the query does not say */
+
+/*
+ * QUERY (NULL: everything) narrowed by PAIR, "key=value"; QUERY stays as it is. Checks the form alone, without
+ * the store. NULL and EINVAL, with a sentence that names the keys or values there are, where PAIR is none, its key
+ * is unknown or said already, or its value cannot be. The caller's to pf_query_free.
+ */
+pf_query *pf_query_narrow(const pf_query *query, const char *pair, pf_err *err);
+void pf_query_free(pf_query *query); /* NULL is fine */
+/* What the query says, or the default. */
+bool pf_query_of_components(const pf_query *query);
+int64_t pf_query_limit(const pf_query *query);
+int64_t pf_query_budget(const pf_query *query); /* tokens */
+
+/* A result; strings are valid during the callback. Of patterns and components, both: */
+typedef struct pf_result {
+	int64_t id;
+	const char *name; /* of its file, or of its directory under components/ */
+	const char *path; /* from the root: "ml/operator/import/dual_import-3f9a1c2e.json", "components/NAME" */
+	const char *category, *subcategory, *component_type; /* subcategory may be NULL */
+	int64_t success, failure;
+	double confidence;
+	int64_t mtime;
+	/* of patterns */
+	const char *pattern_type, *pattern_name, *component_name;
+	double lower_bound;
+	int64_t component_count, breadth; /* breadth: how many libraries or providers show it */
+	const char *signature, *data;	  /* data: pattern_data's members, as in pf_pattern, and "examples" */
+	double lift;			  /* of with=, else 0 */
+	/* of components */
+	double success_score, similarity; /* success_score is NAN where nobody gave one; similarity: of similar_to= */
+} pf_result;
+
+/*
+ * Runs the query: EACH gets the results, best first, at most as many as its limit, until it returns non-zero.
+ * ENOENT, with a sentence, where the query names a category, component or pattern that the store does not know.
+ */
+int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg, const pf_result *result), void *arg,
+		   pf_err *err);
+/* How many results there are, whatever the limit. */
+int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err);
+/* A number that moves with every change to anything (in this process or another): equal, so are all results. */
+int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err);
+
 /* ---- Totals and history ---- */
 
 /* Appends the document stats.json. */
