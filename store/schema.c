@@ -129,38 +129,16 @@ static const char *const version_1[] = {
 	"  generation_metadata TEXT NOT NULL,"
 	"  head TEXT AS (printf('{\n" TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory")
 		TEXT_LINE("component_type") INT_LINE("complexity_score") TEXT_LINE("complexity_range")
-			RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count") INT_LINE(
-				"failure_count") REAL_LINE("confidence_score") INT_LINE("revision")
-				TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE(
-					"pattern_count") "  \"patterns\": ',"
-							 "    " ESCAPED("component_name") ", category, " STRING_OR_NULL(
-								 "subcategory") ", component_type,"
-										"    complexity_score, "
-										"complexity_range, libraries_involved, "
-										"coalesce(round(success_score, 3), "
-										"'null'),"
-										"    success_count, failure_count, "
-										"round(confidence_score, 3), "
-										"revision, " ESCAPED(
-											"source_file") ","
-												       "    "
-												       "first_line, "
-												       "last_line, "
-												       "pattern_count))"
-												       " VIRTUAL,"
-												       "  tail TEXT AS "
-												       "(',' || "
-												       "char(10) || '  "
-												       "\"generation_"
-												       "metadata\": ' "
-												       "|| "
-												       "generation_"
-												       "metadata || "
-												       "char(10) || '}'"
-												       "    || "
-												       "char(10)) "
-												       "VIRTUAL"
-												       ") STRICT;",
+		RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count")
+		INT_LINE("failure_count") REAL_LINE("confidence_score") INT_LINE("revision") TEXT_LINE("source_file")
+		"  \"lines\": [%d, %d],\n" INT_LINE("pattern_count") "  \"patterns\": ',"
+	"    " ESCAPED("component_name") ", category, " STRING_OR_NULL("subcategory") ", component_type,"
+	"    complexity_score, complexity_range, libraries_involved, coalesce(round(success_score, 3), 'null'),"
+	"    success_count, failure_count, round(confidence_score, 3), revision, " ESCAPED("source_file") ","
+	"    first_line, last_line, pattern_count)) VIRTUAL,"
+	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
+	"    || char(10)) VIRTUAL"
+	") STRICT;",
 	"CREATE UNIQUE INDEX components_by_entry ON components (entry_name) WHERE entry_name IS NOT NULL;",
 	"CREATE INDEX components_by_source ON components (source_id);",
 	"CREATE TABLE component_records ("
