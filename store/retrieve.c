@@ -135,7 +135,11 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			       .component_where = SHOWS("q.pattern_type = :pattern_type_text") },
 	[KEY_PATTERN_NAME] = { .scope = ".scope & 15 = :pattern_name",
 			       .where = "p.pattern_name = :pattern_name_text",
-			       .from = "SELECT id, 0, 0 FROM code_patterns WHERE pattern_name = :pattern_name_text",
+			       /* Each file's name begins with its pattern's. */
+			       .from = "SELECT n.id, 0, 0 FROM directories d CROSS JOIN code_patterns n"
+				       " ON n.scope = d.scope AND n.file_name > :pattern_name_text || '-'"
+				       " AND n.file_name < :pattern_name_text || '.'"
+				       " WHERE d.scope & 15 = :pattern_name",
 			       .pick = PICK_FEW,
 			       .component_where = SHOWS("q.pattern_name = :pattern_name_text") },
 	[KEY_LIBRARY] = { .resolve = resolve_library,
