@@ -41,8 +41,8 @@ enum { WALK_LIMIT = 20000 };
 	"named (id) AS (SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"                \
 	" AND p.file_name = :with_text WHERE " LIVE("p") ")"
 #define PAIRS_OF(mine, other)                                                                                          \
-	"SELECT n.id AS a, k." other " AS b, k.success_count AS together FROM named n"                                 \
-	" CROSS JOIN pattern_combinations k ON k." mine " = n.id"                                                      \
+	"SELECT w.id AS a, k." other " AS b, k.success_count AS together FROM named w"                                 \
+	" CROSS JOIN pattern_combinations k ON k." mine " = w.id"                                                      \
 	" WHERE k.success_count >= 2 AND k.success_count > k.failure_count"
 #define CTE_PARTNERS                                                                                                   \
 	"partners (id, lift, together) AS (SELECT k.b,"                                                                \
@@ -64,8 +64,8 @@ enum { WALK_LIMIT = 20000 };
 	" FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"                                          \
 	" WHERE s.component_id = :similar_to AND " LIVE(                                                               \
 		"p") "),"                                                                                              \
-		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(t.weight) FROM traits t"         \
-		     " CROSS JOIN sightings s ON s.pattern_id = t.id WHERE t.reach <= " SIMILAR_SIGHTINGS              \
+		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(r.weight) FROM traits r"         \
+		     " CROSS JOIN sightings s ON s.pattern_id = r.id WHERE r.reach <= " SIMILAR_SIGHTINGS              \
 		     " GROUP BY 1),"                                                                                   \
 		     "alike (id, tier, similarity) AS MATERIALIZED ("                                                  \
 		     "SELECT o.id, NOT (o.category = m.category AND o.subcategory IS m.subcategory),"                  \
@@ -176,10 +176,10 @@ static const struct key_sql keys[QUERY_KEYS] = {
 		       .where = "p.id IN (SELECT id FROM partners)",
 		       .pick = PICK_FIRST,
 		       .component_cte = CTE_NAMED,
-		       .component_where = "EXISTS (SELECT 1 FROM named n CROSS JOIN sightings s"
-					  " ON s.component_id = c.id AND s.pattern_id = n.id)",
-		       .component_from = "SELECT DISTINCT s.component_id, 0, 0 FROM named n CROSS JOIN sightings s"
-					 " ON s.pattern_id = n.id" },
+		       .component_where = "EXISTS (SELECT 1 FROM named w CROSS JOIN sightings s"
+					  " ON s.component_id = c.id AND s.pattern_id = w.id)",
+		       .component_from = "SELECT DISTINCT s.component_id, 0, 0 FROM named w CROSS JOIN sightings s"
+					 " ON s.pattern_id = w.id" },
 	[KEY_SIMILAR_TO] = { .resolve = resolve_component,
 			     .cte = CTE_ALIKE ", " CTE_SIMILAR_PATTERNS,
 			     .from = "SELECT id, 0, 0 FROM similar_patterns",

@@ -445,7 +445,7 @@ static const char *const *const migrations[] = {
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
-static int upgrade(struct connection *conn, pf_err *err)
+int schema_upgrade(struct connection *conn, int to, pf_err *err)
 {
 	int64_t version = 0;
 	int rc = connection_exec(conn, "BEGIN IMMEDIATE", err);
@@ -457,7 +457,7 @@ static int upgrade(struct connection *conn, pf_err *err)
 	if (rc != SQLITE_OK)
 		return connection_fail(conn, rc, err);
 	rc = 0;
-	for (; rc == 0 && version >= 0 && version < SCHEMA_VERSION; version++) {
+	for (; rc == 0 && version >= 0 && version < to; version++) {
 		char pragma[64];
 
 		for (const char *const *sql = migrations[version]; *sql && rc == 0; sql++)
@@ -484,7 +484,7 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
-int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err)
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int rc = connection_ask(conn, "PRAGMA application_id", &application);
@@ -514,5 +514,6 @@ int schema_ready(struct connection *conn, const char *path, bool writable, pf_er
 	if (!writable)
 		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
-	return upgrade(conn, err);
+	*upgraded = version > 0;
+	return schema_upgrade(conn, SCHEMA_VERSION, err);
 }
