@@ -374,9 +374,12 @@ static bool is_failing(const struct resolving *r)
 	return said(r, KEY_CONFIDENCE) && strcmp(said(r, KEY_CONFIDENCE), "high") != 0;
 }
 
-static void add_index(const struct resolving *r, pf_text *sql)
+/* BY_TIME: for what the ranking's index does not hold. */
+static void add_index(const struct resolving *r, bool by_time, pf_text *sql)
 {
-	pf_text_puts(sql, is_failing(r) ? " INDEXED BY code_patterns_failing" : " INDEXED BY code_patterns_ranking");
+	pf_text_puts(sql, is_failing(r) ? " INDEXED BY code_patterns_failing"
+			  : by_time	? " INDEXED BY code_patterns_listing"
+					: " INDEXED BY code_patterns_ranking");
 }
 
 static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
@@ -390,7 +393,7 @@ static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
 static void add_first(const struct resolving *r, const char *condition, const char *order, pf_text *sql)
 {
 	pf_text_puts(sql, "(SELECT q.id FROM code_patterns q");
-	add_index(r, sql);
+	add_index(r, false, sql);
 	add_clause(sql, " WHERE ", condition);
 	add_live(r, "q", sql);
 	add_clause(sql, " ORDER BY ", order);
@@ -446,7 +449,7 @@ static void add_from(const struct resolving *r, bool walk, pf_text *sql)
 		add_scope(r, "p", sql);
 	} else {
 		pf_text_puts(sql, " FROM directories d CROSS JOIN code_patterns p");
-		add_index(r, sql);
+		add_index(r, sort_of(r) == SORT_RECENT || sort_of(r) == SORT_NAME, sql);
 		pf_text_puts(sql, " ON p.scope = d.scope WHERE d.patterns > 0");
 		add_live(r, "p", sql);
 		add_scope(r, "d", sql);

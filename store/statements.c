@@ -90,7 +90,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
-	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.mtime FROM hand_edits e"
+	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.component_count,"
+		       " p.confidence_lower_bound FROM hand_edits e"
 		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
 	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
 	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits)",

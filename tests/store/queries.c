@@ -417,6 +417,20 @@ static void archived_are_not_shown(void **state)
 	}
 }
 
+/* Counts that are changed by hand rank once they are adopted. */
+static void edits_rank(void **state)
+{
+	struct fixture *f = *state;
+	int64_t guard = pattern_like(f, "ml/operator", "guard");
+	struct answer got;
+
+	run_sql(f, "UPDATE code_patterns SET success_count = 5000 WHERE pattern_name = 'guard' AND category = 'ml' AND"
+		   " component_type = 'operator'");
+	assert_ok(f, adopt_edits(f));
+	ask_query(f, "limit=1", RETRIEVE_BEST, RETRIEVAL_FEW, &got);
+	assert_int_equal(got.ids[0], guard);
+}
+
 /* ---- with= ---- */
 
 static void lift_by_hand(void **state)
@@ -970,14 +984,23 @@ static void every_unit_is_known(void **state)
 int query_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(patterns_by_every_key),  TEST(components_by_every_key),
-		TEST(trivial_never_leads),    TEST(breadth_follows_sightings),
-		TEST(archived_are_not_shown), TEST(lift_by_hand),
-		TEST(similarity_by_hand),     TEST(text_is_no_syntax),
-		TEST(text_is_indexed),	      BARE(refused),
-		TEST(unknown_names),	      BARE(what_a_query_says),
-		TEST(a_result_is_whole),      TEST(version_moves),
-		TEST(plans_use_indexes),      TEST(migrates),
+		TEST(patterns_by_every_key),
+		TEST(components_by_every_key),
+		TEST(trivial_never_leads),
+		TEST(breadth_follows_sightings),
+		TEST(archived_are_not_shown),
+		TEST(edits_rank),
+		TEST(lift_by_hand),
+		TEST(similarity_by_hand),
+		TEST(text_is_no_syntax),
+		TEST(text_is_indexed),
+		BARE(refused),
+		TEST(unknown_names),
+		BARE(what_a_query_says),
+		TEST(a_result_is_whole),
+		TEST(version_moves),
+		TEST(plans_use_indexes),
+		TEST(migrates),
 		TEST(every_unit_is_known),
 	};
 
