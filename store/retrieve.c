@@ -208,10 +208,12 @@ static const enum key first_sources[] = { KEY_WITH, KEY_SIMILAR_TO, KEY_COMPONEN
 /* ---- orders ---- */
 
 /* Each ends in something that no two have. `x` is the row of candidates. */
+#define BY_CONFIDENCE                                                                                                  \
+	"CAST(p.success_count AS REAL) / max(p.success_count + p.failure_count, 1) DESC,"                              \
+	" p.success_count + p.failure_count DESC"
 static const char *const pattern_orders[SORT_COUNT] = {
 	[SORT_RANK] = "p.rank_order DESC, p.id",
-	[SORT_CONFIDENCE] = "CAST(p.success_count AS REAL) / max(p.success_count + p.failure_count, 1) DESC,"
-			    " p.success_count + p.failure_count DESC, p.id",
+	[SORT_CONFIDENCE] = BY_CONFIDENCE ", p.id",
 	[SORT_RECENT] = "p.mtime DESC, p.id DESC",
 	[SORT_SUPPORT] = "p.component_count DESC, p.success_count DESC, p.id",
 	[SORT_NAME] = "p.file_name, p.scope",
