@@ -36,7 +36,8 @@ struct prompt {
 	int64_t budget;
 	struct prompt_entry *entries; /* as they came: best first */
 	size_t count, room;
-	bool failed; /* memory ran out */
+	bool matched; /* something was added, perhaps too large to keep */
+	bool failed;  /* memory ran out */
 };
 
 /* Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. */
