@@ -93,7 +93,7 @@ static const struct unit units[] = {
 	{ "template_fields", "template_field", GROUP_TEMPLATE_FIELDS, "Fields that are templates", false,
 	  "Template field {field}" },
 	{ "parameter_ordering", "parameter_ordering_pattern", GROUP_PARAMETERS, NULL, true,
-	  "Constructor[ with {#required} required][, {#optional} optional][, keyword-only{?keyword_only}]"
+	  "Parameters of `__init__`[, {#required} required][, {#optional} optional][, keyword-only{?keyword_only}]"
 	  "[, {var_positional} for further positions][, {var_keyword} for the rest]" },
 	{ "parameter_ordering", "parameter", GROUP_PARAMETERS, "Parameters", false, "Parameter {name}" },
 	{ "initialization", "initialization_pattern", GROUP_INITIALIZATION, NULL, false,
@@ -107,10 +107,10 @@ static const struct unit units[] = {
 	{ "runtime_parameters", "runtime_access", GROUP_RUNTIME, "Read at run time", false,
 	  "Read of {~source}[, {key}]" },
 	{ "error_handling", "exception_handler", GROUP_ERROR_HANDLING, NULL, true,
-	  "Handler of {exceptions}: {~actions}[, raises {raises}]" },
+	  "Handler of {exceptions}: {~actions}[ ({raises})]" },
 	{ "error_handling", "raise", GROUP_ERROR_HANDLING, "Raised", false, "Raise {exception}" },
 	{ "logging", "log_call", GROUP_LOGGING, NULL, true,
-	  "Log call, level {~level}, {~format}[, arguments: {argument_count}]" },
+	  "Log call at level {~level}, {~format}[, arguments: {argument_count}]" },
 	{ "mock_execution", "mock_execution_pattern", GROUP_MOCK, NULL, true, "Where {~trigger}: {~actions}" },
 };
 enum { UNIT_COUNT = sizeof units / sizeof *units, QUEUE_COMPONENTS = UNIT_COUNT, QUEUE_OTHER, QUEUE_COUNT };
@@ -135,11 +135,19 @@ static const struct {
 	{ "super_init", "middle", "in the middle" },
 	{ "super_init", "only", "and nothing else" },
 	{ "super_init", "none", "not called" },
-	{ "format", "percent", "arguments passed on" },
-	{ "format", "fstring", "an f-string" },
-	{ "format", "literal", "a text" },
-	{ "format", "str_format", "str.format()" },
-	{ "format", "other", "an expression" },
+	{ "format", "percent", "%-style text" },
+	{ "format", "fstring", "f-string" },
+	{ "format", "literal", "plain text" },
+	{ "format", "str_format", "str.format() text" },
+	{ "format", "other", "expression" },
+	{ "actions", "log_debug", "log at debug" },
+	{ "actions", "log_info", "log at info" },
+	{ "actions", "log_warning", "log at warning" },
+	{ "actions", "log_error", "log at error" },
+	{ "actions", "log_exception", "log the exception" },
+	{ "actions", "return_value", "return a value" },
+	{ "actions", "return_none", "return" },
+	{ "actions", "reraise", "raise again" },
 	{ "source", "dag_run_conf", "the DAG run's configuration" },
 	{ "source", "airflow_conf", "Airflow's configuration" },
 };
@@ -164,6 +172,7 @@ struct prompt_entry {
 	int queue;
 	bool compact;
 	bool taken, example_taken;
+	bool once;	 /* shown by one component alone */
 	bool again;	 /* an earlier one has the same signature */
 	char *signature; /* NULL: has none */
 	char *lines;	 /* of the template, each trimmed, with a newline before and after all */
@@ -388,17 +397,21 @@ static double ratio(double value)
 	return value >= 0 && value <= 1 ? value : 0; /* NAN too */
 }
 
-static const char *plural(int64_t count)
+/* "12 hooks": how many show it. A pattern's components are all of one type. */
+static void put_count(pf_text *out, const pf_result *result)
 {
-	return count == 1 ? "" : "s";
+	const char *type = result->component_type;
+
+	pf_text_printf(out, "%" PRId64 " ", result->component_count);
+	put_plain(out, type && type[0] ? type : "component");
+	pf_text_puts(out, result->component_count == 1 ? "" : "s");
 }
 
 static void put_support(pf_text *out, const pf_result *result)
 {
-	pf_text_printf(out,
-		       "Confidence %.2f (Wilson ≥ %.2f), %" PRId64 " component%s, %" PRId64 " ok / %" PRId64 " failed.",
-		       ratio(result->confidence), ratio(result->lower_bound), result->component_count,
-		       plural(result->component_count), result->success, result->failure);
+	pf_text_printf(out, "Confidence %.2f (Wilson ≥ %.2f), ", ratio(result->confidence), ratio(result->lower_bound));
+	put_count(out, result);
+	pf_text_printf(out, ", %" PRId64 " ok / %" PRId64 " failed.", result->success, result->failure);
 }
 
 /* ---- entries ---- */
@@ -477,7 +490,8 @@ static void render_example(const cJSON *data, const char *template, pf_text *out
 static void render_compact(const pf_result *result, const char *template, pf_text *out)
 {
 	pf_text_puts(out, template);
-	pf_text_printf(out, "  # %" PRId64 " component%s", result->component_count, plural(result->component_count));
+	pf_text_puts(out, "  # ");
+	put_count(out, result);
 	if (result->failure)
 		pf_text_printf(out, ", confidence %.2f", ratio(result->confidence));
 	pf_text_puts(out, "\n");
@@ -619,7 +633,7 @@ static bool grow(struct prompt *prompt)
 
 int prompt_add(struct prompt *prompt, const pf_result *result)
 {
-	struct prompt_entry entry = { .queue = queue_of(result) };
+	struct prompt_entry entry = { .queue = queue_of(result), .once = result->component_count <= 1 };
 	bool fits;
 
 	if (!render(&entry, result) || !grow(prompt)) {
@@ -650,6 +664,7 @@ struct choice {
 	struct prompt *prompt;
 	size_t used, room;	  /* bytes */
 	size_t share;		  /* no entry may take more, bytes */
+	bool once;		  /* what one component alone shows is taken too, also where its group has something */
 	size_t next[QUEUE_COUNT]; /* index of the entry to try next */
 	int order[QUEUE_COUNT];	  /* queues, as the groups of their best came */
 	int queues;
@@ -715,12 +730,20 @@ static bool contained(const struct choice *choice, const struct prompt_entry *en
 	return false;
 }
 
+/* True where ENTRY's turn has not come, or never will. */
+static bool passed_over(const struct choice *choice, const struct prompt_entry *entry)
+{
+	bool waits = entry->once && !choice->once && choice->group_open[unit_of(entry->queue)->group];
+
+	return entry->taken || entry->again || waits || entry->text_len > choice->share || contained(choice, entry);
+}
+
 /* Chooses ENTRY where it fits, with its example if that does too. */
 static bool take(struct choice *choice, struct prompt_entry *entry)
 {
 	size_t cost, left = choice->room - choice->used;
 
-	if (entry->taken || entry->again || entry->text_len > choice->share || contained(choice, entry))
+	if (passed_over(choice, entry))
 		return false;
 	cost = entry->text_len + opening(choice, entry);
 	if (cost > left)
@@ -761,6 +784,17 @@ static void take_rounds(struct choice *choice)
 		for (int i = 0; i < choice->queues; i++)
 			any |= take_turn(choice, choice->order[i]);
 	}
+}
+
+/* First what recurs and leaves room for others, then what one component alone shows, then what takes much. */
+static void choose(struct choice *choice)
+{
+	choice->share = choice->room / SHARE;
+	take_rounds(choice);
+	choice->once = true;
+	take_rounds(choice);
+	choice->share = choice->room;
+	take_rounds(choice);
 }
 
 /* The queues in the order in which turns are taken: groups by their best entry, within a group by the units' best. */
@@ -826,14 +860,15 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 {
 	bool patterns = has_patterns(prompt);
 
-	pf_text_puts(out, patterns || !prompt->matched ? "# Patterns that worked" : "# Components to read");
+	pf_text_puts(out, patterns || !prompt->matched ? "# Airflow patterns" : "# Airflow components to read");
 	if (prompt->title.len)
 		pf_text_printf(out, ": %s", prompt->title.bytes);
 	pf_text_puts(out, "\n");
 	if (patterns)
 		pf_text_puts(out,
-			     "\nIn templates `$1`, `$2`, … are names of your own, `$str` is a text, `$num` a number, "
-			     "`$` and other `$words` an expression; all else is as written.\n");
+			     "\nIdioms of existing components, best first. In templates `$1 $2` are names of your own, "
+			     "`$str` is a text, `$num` a number, `$` and other `$words` an expression; all else is as "
+			     "written. Confidence is ok / (ok + failed), Wilson its lower bound at 95 %.\n");
 }
 
 /* The entries chosen of QUEUE, as a list. */
@@ -908,10 +943,7 @@ static void put_document(pf_text *out, struct prompt *prompt)
 	if (heading.len <= choice.room) {
 		choice.used = heading.len;
 		order_queues(&choice);
-		choice.share = choice.room / SHARE;
-		take_rounds(&choice);
-		choice.share = choice.room;
-		take_rounds(&choice);
+		choose(&choice);
 	}
 	if (choice.used <= heading.len) {
 		put_nothing(out, prompt, &heading, choice.room);
