@@ -18,158 +18,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "markdown.h"
+#include "unit.h"
+
 enum {
 	BYTES_PER_TOKEN = 4,
 	TITLE_LIMIT = 200,    /* bytes */
-	SPAN_LIMIT = 100,     /* bytes of a value within a sentence */
-	WORD_LIMIT = 40,      /* bytes of a value that stands there as a word */
-	LIST_SHOWN = 6,	      /* values of an array within a sentence */
+	NAME_LIMIT = 64,      /* bytes of a category */
 	COMPACT_LIMIT = 140,  /* bytes of a compact line, without its comment */
 	EXAMPLE_LINES = 12,   /* of source */
 	EXAMPLE_LIMIT = 1200, /* bytes */
 	SHARE = 4,	      /* at first no entry takes more than this part of the budget */
 	CONTAINED_IN = 256,   /* so many better templates are looked through for the same lines */
-	FENCE = 3,	      /* backticks, at least */
 	COMPACT_TURN = 4,     /* so many of a list at a turn, for they are short */
 };
 
-/* ---- groups and units ---- */
-
-/* In reading order. */
-enum group {
-	GROUP_COMPONENTS,
-	GROUP_IMPORTS,
-	GROUP_STRUCTURE,
-	GROUP_TEMPLATE_FIELDS,
-	GROUP_PARAMETERS,
-	GROUP_INITIALIZATION,
-	GROUP_VALIDATION,
-	GROUP_EXECUTION,
-	GROUP_RUNTIME,
-	GROUP_ERROR_HANDLING,
-	GROUP_LOGGING,
-	GROUP_MOCK,
-	GROUP_OTHER,
-	GROUP_COUNT,
-};
-
-static const char *const group_titles[GROUP_COUNT] = {
-	[GROUP_COMPONENTS] = "Components",
-	[GROUP_IMPORTS] = "Imports",
-	[GROUP_STRUCTURE] = "Structure",
-	[GROUP_TEMPLATE_FIELDS] = "Template fields",
-	[GROUP_PARAMETERS] = "Parameters",
-	[GROUP_INITIALIZATION] = "Initialization",
-	[GROUP_VALIDATION] = "Validation",
-	[GROUP_EXECUTION] = "Execution",
-	[GROUP_RUNTIME] = "Run-time values",
-	[GROUP_ERROR_HANDLING] = "Error handling",
-	[GROUP_LOGGING] = "Logging",
-	[GROUP_MOCK] = "Mock execution",
-	[GROUP_OTHER] = "Other",
-};
-
-/*
- * What a unit is in words. {key} is a member of pattern_data as code, an array's elements with commas; {~key} as
- * words, {#key} the number of an array's elements. {?key} says nothing, but like all of them needs a value that is
- * not null, false or empty: where one is missing, what [ ] hold around it is left out.
- */
-struct unit {
-	const char *type, *name;
-	enum group group;
-	const char *list;  /* compact: what the list of them is called; NULL: full */
-	bool example;	   /* the source says more than the template */
-	const char *words; /* above */
-};
-
-static const struct unit units[] = {
-	{ "import", "dual_import", GROUP_IMPORTS, NULL, false, "Import with a fallback: {primary}, else {fallback}" },
-	{ "import", "import_item", GROUP_IMPORTS, "Imported", false, "Import of {name}[ from {module}]" },
-	{ "structural", "structural_pattern", GROUP_STRUCTURE, NULL, false,
-	  "Class derived from {component_base}[, decorated with {decorators}]" },
-	{ "template_fields", "template_fields_pattern", GROUP_TEMPLATE_FIELDS, NULL, true,
-	  "Template fields as a {~form}[, annotated {annotation}]" },
-	{ "template_fields", "jinja_guard", GROUP_TEMPLATE_FIELDS, NULL, true, "Check for a Jinja template" },
-	{ "template_fields", "template_field", GROUP_TEMPLATE_FIELDS, "Fields that are templates", false,
-	  "Template field {field}" },
-	{ "parameter_ordering", "parameter_ordering_pattern", GROUP_PARAMETERS, NULL, true,
-	  "Parameters of `__init__`[, {#required} required][, {#optional} optional][, keyword-only{?keyword_only}]"
-	  "[, {var_positional} for further positions][, {var_keyword} for the rest]" },
-	{ "parameter_ordering", "parameter", GROUP_PARAMETERS, "Parameters", false, "Parameter {name}" },
-	{ "initialization", "initialization_pattern", GROUP_INITIALIZATION, NULL, false,
-	  "`super().__init__` {~super_init}[, with {super_arguments}]" },
-	{ "initialization", "init_statement", GROUP_INITIALIZATION, "Statements of `__init__`", true,
-	  "A statement of `__init__`" },
-	{ "validation", "guard", GROUP_VALIDATION, NULL, true, "Guard: {~check}[, raises {exception}]" },
-	{ "execution", "execution_pattern", GROUP_EXECUTION, NULL, true,
-	  "Main method {main_method}[, asynchronous{?is_async}][, reads {context_keys} of the context]"
-	  "[, calls its parent's{?calls_super}][, defers to a trigger{?defers}]" },
-	{ "runtime_parameters", "runtime_access", GROUP_RUNTIME, "Read at run time", false,
-	  "Read of {~source}[, {key}]" },
-	{ "error_handling", "exception_handler", GROUP_ERROR_HANDLING, NULL, true,
-	  "Handler of {exceptions}: {~actions}[ ({raises})]" },
-	{ "error_handling", "raise", GROUP_ERROR_HANDLING, "Raised", false, "Raise {exception}" },
-	{ "logging", "log_call", GROUP_LOGGING, NULL, true,
-	  "Log call at level {~level}, {~format}[, arguments: {argument_count}]" },
-	{ "mock_execution", "mock_execution_pattern", GROUP_MOCK, NULL, true, "Where {~trigger}: {~actions}" },
-};
-enum { UNIT_COUNT = sizeof units / sizeof *units, QUEUE_COMPONENTS = UNIT_COUNT, QUEUE_OTHER, QUEUE_COUNT };
-
-/* Patterns of types or names that are not known here yet. */
-static const struct unit other = { "", "", GROUP_OTHER, NULL, true, NULL };
-static const struct unit component = { "", "", GROUP_COMPONENTS, "", false, NULL };
-
-/* Values of {~key} that are names of the extractor's and not yet words. */
-static const struct {
-	const char *key, *value, *words;
-} vocabulary[] = {
-	{ "check", "required", "a required value" },
-	{ "check", "enum", "one of a set of values" },
-	{ "check", "type", "a value's type" },
-	{ "check", "range", "a value within bounds" },
-	{ "check", "other", "a condition" },
-	{ "trigger", "import_error", "an import fails" },
-	{ "trigger", "availability_flag", "a flag says that a library is missing" },
-	{ "trigger", "environment", "the environment asks for it" },
-	{ "trigger", "none_guard", "an optional module is None" },
-	{ "super_init", "middle", "in the middle" },
-	{ "super_init", "only", "and nothing else" },
-	{ "super_init", "none", "not called" },
-	{ "format", "percent", "%-style text" },
-	{ "format", "fstring", "f-string" },
-	{ "format", "literal", "plain text" },
-	{ "format", "str_format", "str.format() text" },
-	{ "format", "other", "expression" },
-	{ "actions", "log_debug", "log at debug" },
-	{ "actions", "log_info", "log at info" },
-	{ "actions", "log_warning", "log at warning" },
-	{ "actions", "log_error", "log at error" },
-	{ "actions", "log_exception", "log the exception" },
-	{ "actions", "return_value", "return a value" },
-	{ "actions", "return_none", "return" },
-	{ "actions", "reraise", "raise again" },
-	{ "source", "dag_run_conf", "the DAG run's configuration" },
-	{ "source", "airflow_conf", "Airflow's configuration" },
-};
-
-static int queue_of(const pf_result *result)
-{
-	if (!result->pattern_type || !result->pattern_name)
-		return QUEUE_COMPONENTS;
-	for (int i = 0; i < UNIT_COUNT; i++)
-		if (strcmp(units[i].type, result->pattern_type) == 0 &&
-		    strcmp(units[i].name, result->pattern_name) == 0)
-			return i;
-	return QUEUE_OTHER;
-}
-
-static const struct unit *unit_of(int queue)
-{
-	return queue < UNIT_COUNT ? &units[queue] : queue == QUEUE_COMPONENTS ? &component : &other;
-}
-
 struct prompt_entry {
-	int queue;
+	int unit; /* row of units */
 	bool compact;
 	bool taken, example_taken;
 	bool once;	 /* shown by one component alone */
@@ -189,208 +54,7 @@ static void entry_free(struct prompt_entry *entry)
 	free(entry->example);
 }
 
-/* ---- text that is not to be trusted ---- */
-
-/* Appends at most LIMIT bytes of STRING as UTF-8; control characters become spaces, but for tabs and, of several LINES,
- * newlines. */
-static void put_clean(pf_text *out, const char *string, size_t limit, bool lines)
-{
-	size_t len = strlen(string), at = 0;
-
-	while (at < len) {
-		int n = pf_utf8_length(string + at, len - at);
-		unsigned char c = (unsigned char)string[at];
-
-		if (at + (size_t)(n ? n : 1) > limit) {
-			pf_text_puts(out, "…");
-			return;
-		}
-		if (n == 0)
-			pf_text_puts(out, "\xef\xbf\xbd");
-		else if ((c < ' ' && !(lines && (c == '\n' || c == '\t'))) || c == 0x7f)
-			pf_text_puts(out, " ");
-		else
-			pf_text_add(out, string + at, (size_t)n);
-		at += (size_t)(n ? n : 1);
-	}
-}
-
-static size_t longest_run(const char *string, char c)
-{
-	size_t longest = 0, run = 0;
-
-	for (; *string; string++) {
-		run = *string == c ? run + 1 : 0;
-		if (run > longest)
-			longest = run;
-	}
-	return longest;
-}
-
-static void put_run(pf_text *out, char c, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		pf_text_add(out, &c, 1);
-}
-
-/* STRING as a code span: more backticks than it holds in a row, and spaces where it begins or ends with one
- * (CommonMark 0.31, 6.1). */
-static void put_span(pf_text *out, const char *string)
-{
-	__attribute__((cleanup(pf_text_free))) pf_text clean = { 0 };
-	size_t ticks;
-	bool pad;
-
-	put_clean(&clean, string, SPAN_LIMIT, false);
-	if (clean.failed || !clean.len) {
-		out->failed |= clean.failed;
-		return;
-	}
-	ticks = longest_run(clean.bytes, '`') + 1;
-	pad = clean.bytes[0] == '`' || clean.bytes[clean.len - 1] == '`';
-	put_run(out, '`', ticks == 1 ? 1 : ticks);
-	pf_text_puts(out, pad ? " " : "");
-	pf_text_add(out, clean.bytes, clean.len);
-	pf_text_puts(out, pad ? " " : "");
-	put_run(out, '`', ticks == 1 ? 1 : ticks);
-}
-
-/* STRING as words: letters and digits, all else a space. */
-static void put_plain(pf_text *out, const char *string)
-{
-	for (size_t i = 0; string[i] && i < WORD_LIMIT; i++) {
-		char c = string[i];
-		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-
-		pf_text_add(out, plain ? &c : " ", 1);
-	}
-}
-
-/* CODE in a fence that nothing in it closes (CommonMark 0.31, 4.5). */
-static void put_fenced(pf_text *out, const char *code)
-{
-	size_t ticks = longest_run(code, '`') + 1;
-
-	if (ticks < FENCE)
-		ticks = FENCE;
-	put_run(out, '`', ticks);
-	pf_text_puts(out, "python\n");
-	pf_text_puts(out, code);
-	pf_text_puts(out, "\n");
-	put_run(out, '`', ticks);
-	pf_text_puts(out, "\n");
-}
-
-/* ---- words ---- */
-
-static const char *member(const cJSON *data, const char *key)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(data, key);
-
-	return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring : NULL;
-}
-
-static void put_word(pf_text *out, const char *key, const char *value)
-{
-	for (size_t i = 0; i < sizeof vocabulary / sizeof *vocabulary; i++) {
-		if (strcmp(vocabulary[i].key, key) == 0 && strcmp(vocabulary[i].value, value) == 0) {
-			pf_text_puts(out, vocabulary[i].words);
-			return;
-		}
-	}
-	put_plain(out, value);
-}
-
-/* A string, or a number; false for all else. */
-static bool put_scalar(pf_text *out, char how, const char *key, const cJSON *item)
-{
-	if (cJSON_IsNumber(item) && isfinite(item->valuedouble)) {
-		pf_text_printf(out, "%.6g", item->valuedouble);
-		return item->valuedouble != 0;
-	}
-	if (!cJSON_IsString(item) || !item->valuestring[0])
-		return false;
-	if (how == '~')
-		put_word(out, key, item->valuestring);
-	else
-		put_span(out, item->valuestring);
-	return true;
-}
-
-static bool put_array(pf_text *out, char how, const char *key, const cJSON *array)
-{
-	int shown = 0;
-
-	for (const cJSON *item = array->child; item; item = item->next) {
-		if (shown == LIST_SHOWN) {
-			pf_text_puts(out, ", …");
-			break;
-		}
-		if (shown)
-			pf_text_puts(out, ", ");
-		if (!put_scalar(out, how, key, item))
-			return false;
-		shown++;
-	}
-	return shown > 0;
-}
-
-/* One of {key}, {~key}, {#key} and {?key}; false where DATA says nothing there. */
-static bool put_value(pf_text *out, const cJSON *data, char how, const char *key)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(data, key);
-
-	if (how == '?')
-		return cJSON_IsTrue(item);
-	if (how == '#') {
-		int count = cJSON_IsArray(item) ? cJSON_GetArraySize(item) : 0;
-
-		pf_text_printf(out, "%d", count);
-		return count > 0;
-	}
-	return cJSON_IsArray(item) ? put_array(out, how, key, item) : put_scalar(out, how, key, item);
-}
-
-/* The field that *WORDS stands at, behind its brace; *WORDS moves behind it. */
-static bool put_field(pf_text *out, const char **words, const cJSON *data)
-{
-	char how = strchr("~#?", **words) ? *(*words)++ : 0, key[32];
-	size_t len = strcspn(*words, "}");
-
-	snprintf(key, sizeof key, "%.*s", (int)len, *words);
-	*words += len + 1;
-	return put_value(out, data, how, key);
-}
-
-/* A unit's words; false, with part of them, where DATA lacks what they need. */
-static bool put_words(pf_text *out, const char *words, const cJSON *data)
-{
-	size_t optional = 0;
-	bool inside = false, complete = true;
-
-	while (*words) {
-		size_t len = strcspn(words, "{[]");
-
-		pf_text_add(out, words, len);
-		words += len;
-		if (*words == '[') {
-			optional = out->len;
-			inside = complete = true;
-			words++;
-		} else if (*words == ']') {
-			if (!complete && out->bytes)
-				out->bytes[out->len = optional] = '\0';
-			inside = false;
-			words++;
-		} else if (*words == '{') {
-			words++;
-			complete &= put_field(out, &words, data);
-			if (!complete && !inside)
-				return false;
-		}
-	}
-	return true;
-}
+/* ---- support ---- */
 
 static double ratio(double value)
 {
@@ -403,7 +67,7 @@ static void put_count(pf_text *out, const pf_result *result)
 	const char *type = result->component_type;
 
 	pf_text_printf(out, "%" PRId64 " ", result->component_count);
-	put_plain(out, type && type[0] ? type : "component");
+	markdown_words(out, type && type[0] ? type : "component");
 	pf_text_puts(out, result->component_count == 1 ? "" : "s");
 }
 
@@ -460,6 +124,13 @@ static int count_lines(const char *text)
 	return lines;
 }
 
+static const char *member(const cJSON *data, const char *key)
+{
+	const cJSON *item = cJSON_GetObjectItemCaseSensitive(data, key);
+
+	return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring : NULL;
+}
+
 /* The member KEY as code, appended to OUT without newlines at its end; nothing where there is none. */
 static void put_code(pf_text *out, const cJSON *data, const char *key, size_t limit)
 {
@@ -467,7 +138,7 @@ static void put_code(pf_text *out, const cJSON *data, const char *key, size_t li
 
 	if (!code)
 		return;
-	put_clean(out, code, limit, true);
+	markdown_text(out, code, limit, true);
 	while (out->len && strchr(" \t\n", out->bytes[out->len - 1]))
 		out->bytes[--out->len] = '\0';
 }
@@ -481,7 +152,7 @@ static void render_example(const cJSON *data, const char *template, pf_text *out
 	if (code.len && code.len <= EXAMPLE_LIMIT && count_lines(code.bytes) <= EXAMPLE_LINES &&
 	    !same_words(code.bytes, template)) {
 		pf_text_puts(out, "Example:\n");
-		put_fenced(out, code.bytes);
+		markdown_fence(out, code.bytes);
 	}
 	out->failed |= code.failed;
 }
@@ -497,22 +168,15 @@ static void render_compact(const pf_result *result, const char *template, pf_tex
 	pf_text_puts(out, "\n");
 }
 
-static void render_full(const struct unit *unit, const pf_result *result, const cJSON *data, const char *template,
-			pf_text *out)
+static void render_full(int unit, const pf_result *result, const cJSON *data, const char *template, pf_text *out)
 {
-	size_t start;
-
 	pf_text_puts(out, "\n**");
-	start = out->len;
-	if ((!unit->words || !put_words(out, unit->words, data)) && out->bytes) {
-		out->bytes[out->len = start] = '\0';
-		put_plain(out, result->pattern_name);
-	}
+	unit_words(out, unit, result->pattern_name, data);
 	pf_text_puts(out, ".** ");
 	put_support(out, result);
 	pf_text_puts(out, "\n");
 	if (template[0])
-		put_fenced(out, template);
+		markdown_fence(out, template);
 }
 
 /* `Name`, operator, ml/nlp: … */
@@ -521,21 +185,21 @@ static void render_component(const pf_result *result, pf_text *out)
 	__attribute__((cleanup(pf_text_free))) pf_text path = { 0 };
 
 	pf_text_puts(out, "- ");
-	put_span(out, result->name ? result->name : "");
+	markdown_span(out, result->name ? result->name : "");
 	pf_text_puts(out, ", ");
-	put_plain(out, result->component_type ? result->component_type : "");
+	markdown_words(out, result->component_type ? result->component_type : "");
 	pf_text_puts(out, ", ");
-	put_clean(out, result->category ? result->category : "", WORD_LIMIT * 2, false);
+	markdown_text(out, result->category ? result->category : "", NAME_LIMIT, false);
 	if (result->subcategory) {
 		pf_text_puts(out, "/");
-		put_clean(out, result->subcategory, WORD_LIMIT * 2, false);
+		markdown_text(out, result->subcategory, NAME_LIMIT, false);
 	}
 	if (isfinite(result->success_score))
 		pf_text_printf(out, ", success score %.6g", result->success_score);
 	pf_text_printf(out, ", confidence %.2f: ", ratio(result->confidence));
 	pf_text_printf(&path, "%s/source.py", result->path ? result->path : "");
 	if (!path.failed)
-		put_span(out, path.bytes);
+		markdown_span(out, path.bytes);
 	pf_text_puts(out, "\n");
 	out->failed |= path.failed;
 }
@@ -554,12 +218,12 @@ static bool hand_over(pf_text *built, char **text, size_t *len)
 static bool compact_enough(const char *template)
 {
 	return template[0] && strlen(template) <= COMPACT_LIMIT && !strchr(template, '\n') &&
-	       longest_run(template, '`') < FENCE;
+	       markdown_ticks(template) < MARKDOWN_FENCE;
 }
 
 static bool render_pattern(struct prompt_entry *entry, const pf_result *result, const cJSON *data)
 {
-	const struct unit *unit = unit_of(entry->queue);
+	const struct unit *unit = &units[entry->unit];
 	__attribute__((cleanup(pf_text_free))) pf_text code = { 0 }, text = { 0 }, example = { 0 };
 	const char *template;
 
@@ -569,7 +233,7 @@ static bool render_pattern(struct prompt_entry *entry, const pf_result *result, 
 	if (entry->compact)
 		render_compact(result, template, &text);
 	else
-		render_full(unit, result, data, template, &text);
+		render_full(entry->unit, result, data, template, &text);
 	if (unit->example && !entry->compact)
 		render_example(data, template, &example);
 	entry->lines = lines_of(template);
@@ -596,7 +260,7 @@ static bool render(struct prompt_entry *entry, const pf_result *result)
 	bool failed, ok;
 	cJSON *data;
 
-	if (entry->queue == QUEUE_COMPONENTS) {
+	if (entry->unit == UNIT_COMPONENTS) {
 		entry->compact = true;
 		render_component(result, &text);
 		return hand_over(&text, &entry->text, &entry->text_len);
@@ -633,7 +297,8 @@ static bool grow(struct prompt *prompt)
 
 int prompt_add(struct prompt *prompt, const pf_result *result)
 {
-	struct prompt_entry entry = { .queue = queue_of(result), .once = result->component_count <= 1 };
+	struct prompt_entry entry = { .unit = unit_find(result->pattern_type, result->pattern_name),
+				      .once = result->component_count <= 1 };
 	bool fits;
 
 	if (!render(&entry, result) || !grow(prompt)) {
@@ -654,7 +319,7 @@ int prompt_add(struct prompt *prompt, const pf_result *result)
 void prompt_start(struct prompt *prompt, const char *title, int64_t budget)
 {
 	*prompt = (struct prompt){ .budget = budget };
-	put_clean(&prompt->title, title, TITLE_LIMIT, false);
+	markdown_text(&prompt->title, title, TITLE_LIMIT, false);
 }
 
 /* ---- the choice ---- */
@@ -662,13 +327,13 @@ void prompt_start(struct prompt *prompt, const char *title, int64_t budget)
 /* What is chosen so far, and what it costs. */
 struct choice {
 	struct prompt *prompt;
-	size_t used, room;	  /* bytes */
-	size_t share;		  /* no entry may take more, bytes */
-	bool once;		  /* what one component alone shows is taken too, also where its group has something */
-	size_t next[QUEUE_COUNT]; /* index of the entry to try next */
-	int order[QUEUE_COUNT];	  /* queues, as the groups of their best came */
-	int queues;
-	bool group_open[GROUP_COUNT], list_open[QUEUE_COUNT];
+	size_t used, room;	 /* bytes */
+	size_t share;		 /* no entry may take more, bytes */
+	bool once;		 /* what one component alone shows is taken too, also where its group has something */
+	size_t next[UNIT_COUNT]; /* index of the entry to try next */
+	int order[UNIT_COUNT];	 /* units, as the groups of their best came */
+	int unit_count;
+	bool group_open[GROUP_COUNT], list_open[UNIT_COUNT];
 };
 
 static void put_group_open(pf_text *out, enum group group)
@@ -678,17 +343,17 @@ static void put_group_open(pf_text *out, enum group group)
 
 static const char list_close[] = "```\n";
 
-static void put_list_open(pf_text *out, int queue)
+static void put_list_open(pf_text *out, int unit)
 {
-	if (queue == QUEUE_COMPONENTS)
+	if (unit == UNIT_COMPONENTS)
 		pf_text_puts(out, "\n");
 	else
-		pf_text_printf(out, "\n%s:\n```python\n", unit_of(queue)->list);
+		pf_text_printf(out, "\n%s:\n```python\n", units[unit].list);
 }
 
-static void put_list_close(pf_text *out, int queue)
+static void put_list_close(pf_text *out, int unit)
 {
-	if (queue != QUEUE_COMPONENTS)
+	if (unit != UNIT_COMPONENTS)
 		pf_text_puts(out, list_close);
 }
 
@@ -696,13 +361,13 @@ static void put_list_close(pf_text *out, int queue)
 static size_t opening(struct choice *choice, const struct prompt_entry *entry)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
-	enum group group = unit_of(entry->queue)->group;
+	enum group group = units[entry->unit].group;
 
 	if (!choice->group_open[group])
 		put_group_open(&text, group);
-	if (entry->compact && !choice->list_open[entry->queue]) {
-		put_list_open(&text, entry->queue);
-		put_list_close(&text, entry->queue);
+	if (entry->compact && !choice->list_open[entry->unit]) {
+		put_list_open(&text, entry->unit);
+		put_list_close(&text, entry->unit);
 	}
 	choice->prompt->failed |= text.failed;
 	return text.len;
@@ -711,7 +376,7 @@ static size_t opening(struct choice *choice, const struct prompt_entry *entry)
 /* True where what ENTRY's template says stands in one that was chosen in its group already. */
 static bool contained(const struct choice *choice, const struct prompt_entry *entry)
 {
-	enum group group = unit_of(entry->queue)->group;
+	enum group group = units[entry->unit].group;
 	int looked = 0;
 
 	if (!entry->lines || !entry->lines[1])
@@ -721,7 +386,7 @@ static bool contained(const struct choice *choice, const struct prompt_entry *en
 
 		if (better == entry)
 			return false;
-		if (!better->taken || unit_of(better->queue)->group != group)
+		if (!better->taken || units[better->unit].group != group)
 			continue;
 		looked++;
 		if (strstr(better->lines, entry->lines))
@@ -733,7 +398,7 @@ static bool contained(const struct choice *choice, const struct prompt_entry *en
 /* True where ENTRY's turn has not come, or never will. */
 static bool passed_over(const struct choice *choice, const struct prompt_entry *entry)
 {
-	bool waits = entry->once && !choice->once && choice->group_open[unit_of(entry->queue)->group];
+	bool waits = entry->once && !choice->once && choice->group_open[units[entry->unit].group];
 
 	return entry->taken || entry->again || waits || entry->text_len > choice->share || contained(choice, entry);
 }
@@ -751,29 +416,29 @@ static bool take(struct choice *choice, struct prompt_entry *entry)
 	entry->example_taken = entry->example && entry->text_len + entry->example_len <= choice->share &&
 			       cost + entry->example_len <= left;
 	choice->used += cost + (entry->example_taken ? entry->example_len : 0);
-	choice->group_open[unit_of(entry->queue)->group] = true;
-	choice->list_open[entry->queue] |= entry->compact;
+	choice->group_open[units[entry->unit].group] = true;
+	choice->list_open[entry->unit] |= entry->compact;
 	entry->taken = true;
 	return true;
 }
 
-/* The best of QUEUE that still fit: one, or of compact ones a few. False where none is left. */
-static bool take_turn(struct choice *choice, int queue)
+/* The best of UNIT that still fit: one, or of compact ones a few. False where none is left. */
+static bool take_turn(struct choice *choice, int unit)
 {
 	struct prompt *prompt = choice->prompt;
-	size_t *next = &choice->next[queue];
+	size_t *next = &choice->next[unit];
 	int taken = 0;
 
 	for (; *next < prompt->count && taken < COMPACT_TURN; ++*next) {
 		struct prompt_entry *entry = &prompt->entries[*next];
 
-		if (entry->queue == queue && take(choice, entry))
+		if (entry->unit == unit && take(choice, entry))
 			taken += entry->compact ? 1 : COMPACT_TURN;
 	}
 	return taken > 0;
 }
 
-/* Rounds over all queues until none has anything left that fits. */
+/* Rounds over all units until none has anything left that fits. */
 static void take_rounds(struct choice *choice)
 {
 	bool any = true;
@@ -781,7 +446,7 @@ static void take_rounds(struct choice *choice)
 	memset(choice->next, 0, sizeof choice->next);
 	while (any) {
 		any = false;
-		for (int i = 0; i < choice->queues; i++)
+		for (int i = 0; i < choice->unit_count; i++)
 			any |= take_turn(choice, choice->order[i]);
 	}
 }
@@ -797,24 +462,24 @@ static void choose(struct choice *choice)
 	take_rounds(choice);
 }
 
-/* The queues in the order in which turns are taken: groups by their best entry, within a group by the units' best. */
-static void order_queues(struct choice *choice)
+/* The units in the order in which turns are taken: groups by their best entry, within a group by the units' best. */
+static void order_units(struct choice *choice)
 {
 	const struct prompt *prompt = choice->prompt;
-	bool queue_seen[QUEUE_COUNT] = { 0 }, group_seen[GROUP_COUNT] = { 0 };
-	int seen[QUEUE_COUNT], count = 0;
+	bool unit_seen[UNIT_COUNT] = { 0 }, group_seen[GROUP_COUNT] = { 0 };
+	int seen[UNIT_COUNT], count = 0;
 
 	for (size_t i = 0; i < prompt->count; i++) {
-		if (!queue_seen[prompt->entries[i].queue])
-			seen[count++] = prompt->entries[i].queue;
-		queue_seen[prompt->entries[i].queue] = true;
+		if (!unit_seen[prompt->entries[i].unit])
+			seen[count++] = prompt->entries[i].unit;
+		unit_seen[prompt->entries[i].unit] = true;
 	}
 	for (int i = 0; i < count; i++) {
-		enum group group = unit_of(seen[i])->group;
+		enum group group = units[seen[i]].group;
 
 		for (int j = i; j < count && !group_seen[group]; j++)
-			if (unit_of(seen[j])->group == group)
-				choice->order[choice->queues++] = seen[j];
+			if (units[seen[j]].group == group)
+				choice->order[choice->unit_count++] = seen[j];
 		group_seen[group] = true;
 	}
 }
@@ -840,7 +505,7 @@ static bool mark_again(struct prompt *prompt)
 			sorted[count++] = &prompt->entries[i];
 	qsort(sorted, count, sizeof *sorted, by_signature);
 	for (size_t i = 1; i < count; i++)
-		sorted[i]->again = sorted[i]->queue == sorted[i - 1]->queue &&
+		sorted[i]->again = sorted[i]->unit == sorted[i - 1]->unit &&
 				   strcmp(sorted[i]->signature, sorted[i - 1]->signature) == 0;
 	free(sorted);
 	return true;
@@ -851,7 +516,7 @@ static bool mark_again(struct prompt *prompt)
 static bool has_patterns(const struct prompt *prompt)
 {
 	for (size_t i = 0; i < prompt->count; i++)
-		if (prompt->entries[i].queue != QUEUE_COMPONENTS)
+		if (prompt->entries[i].unit != UNIT_COMPONENTS)
 			return true;
 	return false;
 }
@@ -871,17 +536,17 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 			     "written. Confidence is ok / (ok + failed), Wilson its lower bound at 95 %.\n");
 }
 
-/* The entries chosen of QUEUE, as a list. */
-static void put_list(pf_text *out, const struct prompt *prompt, int queue)
+/* The entries chosen of UNIT, as a list. */
+static void put_list(pf_text *out, const struct prompt *prompt, int unit)
 {
-	put_list_open(out, queue);
+	put_list_open(out, unit);
 	for (size_t i = 0; i < prompt->count; i++) {
 		const struct prompt_entry *entry = &prompt->entries[i];
 
-		if (entry->taken && entry->compact && entry->queue == queue)
+		if (entry->taken && entry->compact && entry->unit == unit)
 			pf_text_add(out, entry->text, entry->text_len);
 	}
-	put_list_close(out, queue);
+	put_list_close(out, unit);
 }
 
 static void put_group(pf_text *out, const struct choice *choice, enum group group)
@@ -892,15 +557,15 @@ static void put_group(pf_text *out, const struct choice *choice, enum group grou
 	for (size_t i = 0; i < prompt->count; i++) {
 		const struct prompt_entry *entry = &prompt->entries[i];
 
-		if (!entry->taken || entry->compact || unit_of(entry->queue)->group != group)
+		if (!entry->taken || entry->compact || units[entry->unit].group != group)
 			continue;
 		pf_text_add(out, entry->text, entry->text_len);
 		if (entry->example_taken)
 			pf_text_add(out, entry->example, entry->example_len);
 	}
-	for (int queue = 0; queue < QUEUE_COUNT; queue++)
-		if (choice->list_open[queue] && unit_of(queue)->group == group)
-			put_list(out, prompt, queue);
+	for (int unit = 0; unit < UNIT_COUNT; unit++)
+		if (choice->list_open[unit] && units[unit].group == group)
+			put_list(out, prompt, unit);
 }
 
 /* The first of the sentences that fits, or nothing. */
@@ -942,7 +607,7 @@ static void put_document(pf_text *out, struct prompt *prompt)
 		return;
 	if (heading.len <= choice.room) {
 		choice.used = heading.len;
-		order_queues(&choice);
+		order_units(&choice);
 		choose(&choice);
 	}
 	if (choice.used <= heading.len) {
