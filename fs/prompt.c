@@ -329,7 +329,7 @@ struct choice {
 	struct prompt *prompt;
 	size_t used, room;	 /* bytes */
 	size_t share;		 /* no entry may take more, bytes */
-	bool once;		 /* what one component alone shows is taken too, also where its group has something */
+	bool once;		 /* those that wait are taken too */
 	size_t next[UNIT_COUNT]; /* index of the entry to try next */
 	int order[UNIT_COUNT];	 /* units, as the groups of their best came */
 	int unit_count;
@@ -395,12 +395,10 @@ static bool contained(const struct choice *choice, const struct prompt_entry *en
 	return false;
 }
 
-/* True where ENTRY's turn has not come, or never will. */
-static bool passed_over(const struct choice *choice, const struct prompt_entry *entry)
+/* True where ENTRY is one of those that wait: what one component alone shows, of a group that has something. */
+static bool waits(const struct choice *choice, const struct prompt_entry *entry)
 {
-	bool waits = entry->once && !choice->once && choice->group_open[units[entry->unit].group];
-
-	return entry->taken || entry->again || waits || entry->text_len > choice->share || contained(choice, entry);
+	return entry->once && !choice->once && choice->group_open[units[entry->unit].group];
 }
 
 /* Chooses ENTRY where it fits, with its example if that does too. */
@@ -408,7 +406,7 @@ static bool take(struct choice *choice, struct prompt_entry *entry)
 {
 	size_t cost, left = choice->room - choice->used;
 
-	if (passed_over(choice, entry))
+	if (entry->taken || entry->again || entry->text_len > choice->share || contained(choice, entry))
 		return false;
 	cost = entry->text_len + opening(choice, entry);
 	if (cost > left)
@@ -432,7 +430,11 @@ static bool take_turn(struct choice *choice, int unit)
 	for (; *next < prompt->count && taken < COMPACT_TURN; ++*next) {
 		struct prompt_entry *entry = &prompt->entries[*next];
 
-		if (entry->unit == unit && take(choice, entry))
+		if (entry->unit != unit)
+			continue;
+		if (waits(choice, entry))
+			break; /* and so do those behind it, for they are no better */
+		if (take(choice, entry))
 			taken += entry->compact ? 1 : COMPACT_TURN;
 	}
 	return taken > 0;
@@ -530,10 +532,11 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 		pf_text_printf(out, ": %s", prompt->title.bytes);
 	pf_text_puts(out, "\n");
 	if (patterns)
-		pf_text_puts(out,
-			     "\nIdioms of existing components, best first. In templates `$1 $2` are names of your own, "
-			     "`$str` is a text, `$num` a number, `$` and other `$words` an expression; all else is as "
-			     "written. Confidence is ok / (ok + failed), Wilson its lower bound at 95 %.\n");
+		pf_text_puts(out, "\nIdioms of existing components, best first. In templates `$1 $2` are names of your "
+				  "own, `$str` is a "
+				  "text, `$num` a number, `$` and other `$words` an expression, `...` what is left "
+				  "out. Confidence is "
+				  "ok / (ok + failed), Wilson its lower bound at 95 %.\n");
 }
 
 /* The entries chosen of UNIT, as a list. */
