@@ -23,14 +23,15 @@
 
 enum {
 	BYTES_PER_TOKEN = 4,
-	TITLE_LIMIT = 200,    /* bytes */
-	NAME_LIMIT = 64,      /* bytes of a category */
-	COMPACT_LIMIT = 140,  /* bytes of a compact line, without its comment */
-	EXAMPLE_LINES = 12,   /* of source */
-	EXAMPLE_LIMIT = 1200, /* bytes */
-	SHARE = 4,	      /* at first no entry takes more than this part of the budget */
-	CONTAINED_IN = 256,   /* so many better templates are looked through for the same lines */
-	COMPACT_TURN = 4,     /* so many of a list at a turn, for they are short */
+	BUDGET_LIMIT = 100 << 20, /* tokens; more are as many */
+	TITLE_LIMIT = 200,	  /* bytes */
+	NAME_LIMIT = 64,	  /* bytes of a category */
+	COMPACT_LIMIT = 140,	  /* bytes of a compact line, without its comment */
+	EXAMPLE_LINES = 12,	  /* of source */
+	EXAMPLE_LIMIT = 1200,	  /* bytes */
+	SHARE = 4,		  /* at first no entry takes more than this part of the budget */
+	CONTAINED_IN = 256,	  /* so many better templates are looked through for the same lines */
+	COMPACT_TURN = 4,	  /* so many of a list at a turn, for they are short */
 };
 
 struct prompt_entry {
@@ -256,7 +257,7 @@ static cJSON *parse_data(const char *members, bool *failed)
 
 static bool render(struct prompt_entry *entry, const pf_result *result)
 {
-	pf_text text = { 0 };
+	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
 	bool failed, ok;
 	cJSON *data;
 
@@ -275,9 +276,9 @@ static bool render(struct prompt_entry *entry, const pf_result *result)
 
 static size_t budget_bytes(const struct prompt *prompt)
 {
-	return prompt->budget <= 0			      ? 0
-	       : prompt->budget > INT64_MAX / BYTES_PER_TOKEN ? (size_t)INT64_MAX
-							      : (size_t)prompt->budget * BYTES_PER_TOKEN;
+	if (prompt->budget <= 0)
+		return 0;
+	return (size_t)(prompt->budget < BUDGET_LIMIT ? prompt->budget : BUDGET_LIMIT) * BYTES_PER_TOKEN;
 }
 
 static bool grow(struct prompt *prompt)
