@@ -13,7 +13,10 @@ GENERATE = ROOT / "contrib/examples/generate.py"
 class GenerateTest(MountedTest):
     def generate(self, *arguments, status=0):
         done = subprocess.run(
-            [sys.executable, "-B", str(GENERATE), str(self.mount), *arguments], capture_output=True, text=True, check=False
+            [sys.executable, "-B", str(GENERATE), str(self.mount), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         return done.stdout if status == 0 else done.stderr

@@ -46,12 +46,12 @@ class StoreTest(StorageTest):
         self.assertEqual(stored, SAMPLE.read_bytes())
 
     def test_metadata(self):
-        metadata = {"category": "cloud", "subcategory": "x", "success_score": 175.5, "model": "m", "tries": [1, {"a": 2}]}
-        self.store_sample(metadata=metadata)
+        generation = {"model": "m", "tries": [1, {"a": 2}]}
+        self.store_sample(metadata={"category": "cloud", "subcategory": "x", "success_score": 175.5, **generation})
         document = self.component(NEMO)
         self.assertEqual((document["category"], document["subcategory"]), ("cloud", "x"))
         self.assertEqual(document["success_score"], 175.5)
-        self.assertEqual(document["generation_metadata"], {"model": "m", "tries": [1, {"a": 2}]})
+        self.assertEqual(document["generation_metadata"], generation)
         # Judged once: there is no first revision without the metadata.
         self.assertEqual(document["revision"], 1)
         self.assertFalse((self.mount / "ml").exists())
