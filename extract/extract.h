@@ -52,6 +52,14 @@ const char *pf_pattern_type_name(int type);
 int pf_component_type_number(const char *name);
 int pf_pattern_type_number(const char *name);
 
+/*
+ * The units, that is the names that patterns can have: "dual_import", and its type. NULL behind the last; NUMBER
+ * counts from 0. Static storage.
+ */
+const char *pf_pattern_unit(size_t number, enum pf_pattern_type *type);
+/* The type of the patterns of that name, 0 where there is no such unit. */
+int pf_pattern_unit_type(const char *name);
+
 typedef struct pf_pattern {
 	enum pf_pattern_type type;
 	const char *name;   /* the unit, such as "dual_import": static storage, [a-z_]+ */

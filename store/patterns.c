@@ -154,7 +154,7 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 }
 
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
-		       int64_t at, pf_err *err)
+		       const struct pattern_extra *extra, int64_t at, pf_err *err)
 {
 	QUERY(q, txn->conn, STMT_PATTERN_PUT_COUNTS);
 	query_int(&q, id);
@@ -164,6 +164,11 @@ int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, dou
 	query_real(&q, wilson_lower_bound(after->success, after->failure));
 	query_int(&q, document_growth(before, bound, after));
 	query_int(&q, at);
+	query_int(&q, extra->breadth);
+	if (extra->trivial)
+		query_int(&q, *extra->trivial);
+	else
+		query_null(&q);
 	return query_run(&q, err);
 }
 
@@ -239,6 +244,8 @@ static int adopt_edits(pf_txn *txn, pf_err *err)
 		if (rc < 0)
 			return rc;
 	}
+	if (rc == 0)
+		rc = search_adopt_edits(txn, err);
 	if (rc < 0)
 		return rc;
 	QUERY(clear, txn->conn, STMT_EDITS_CLEAR);

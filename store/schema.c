@@ -129,38 +129,16 @@ static const char *const version_1[] = {
 	"  generation_metadata TEXT NOT NULL,"
 	"  head TEXT AS (printf('{\n" TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory")
 		TEXT_LINE("component_type") INT_LINE("complexity_score") TEXT_LINE("complexity_range")
-			RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count") INT_LINE(
-				"failure_count") REAL_LINE("confidence_score") INT_LINE("revision")
-				TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE(
-					"pattern_count") "  \"patterns\": ',"
-							 "    " ESCAPED("component_name") ", category, " STRING_OR_NULL(
-								 "subcategory") ", component_type,"
-										"    complexity_score, "
-										"complexity_range, libraries_involved, "
-										"coalesce(round(success_score, 3), "
-										"'null'),"
-										"    success_count, failure_count, "
-										"round(confidence_score, 3), "
-										"revision, " ESCAPED(
-											"source_file") ","
-												       "    "
-												       "first_line, "
-												       "last_line, "
-												       "pattern_count))"
-												       " VIRTUAL,"
-												       "  tail TEXT AS "
-												       "(',' || "
-												       "char(10) || '  "
-												       "\"generation_"
-												       "metadata\": ' "
-												       "|| "
-												       "generation_"
-												       "metadata || "
-												       "char(10) || '}'"
-												       "    || "
-												       "char(10)) "
-												       "VIRTUAL"
-												       ") STRICT;",
+		RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count")
+		INT_LINE("failure_count") REAL_LINE("confidence_score") INT_LINE("revision") TEXT_LINE("source_file")
+		"  \"lines\": [%d, %d],\n" INT_LINE("pattern_count") "  \"patterns\": ',"
+	"    " ESCAPED("component_name") ", category, " STRING_OR_NULL("subcategory") ", component_type,"
+	"    complexity_score, complexity_range, libraries_involved, coalesce(round(success_score, 3), 'null'),"
+	"    success_count, failure_count, round(confidence_score, 3), revision, " ESCAPED("source_file") ","
+	"    first_line, last_line, pattern_count)) VIRTUAL,"
+	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
+	"    || char(10)) VIRTUAL"
+	") STRICT;",
 	"CREATE UNIQUE INDEX components_by_entry ON components (entry_name) WHERE entry_name IS NOT NULL;",
 	"CREATE INDEX components_by_source ON components (source_id);",
 	"CREATE TABLE component_records ("
@@ -365,11 +343,99 @@ static const char *const version_1[] = {
 	"  VALUES (1, 'incoming', 16877 /* a directory, 0755 */, " NOW ", " NOW ", " NOW ");",
 	NULL,
 };
+
+/*
+ * Retrieval. How patterns rank is one number, so that an index holds each
+ * directory's patterns in that order, and a query reads the first few of each:
+ * what is not trivial first, then the confidence bound (to 1e-9), then breadth,
+ * then sightings.
+ */
+static const char *const version_2[] = {
+	"ALTER TABLE code_patterns ADD COLUMN trivial INTEGER NOT NULL DEFAULT 0 CHECK (trivial IN (0, 1));",
+	/* How many libraries the components that show it involve. */
+	"ALTER TABLE code_patterns ADD COLUMN breadth INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE code_patterns ADD COLUMN rank_order INTEGER AS (((1 - trivial) << 62)"
+	"  + (CAST(confidence_lower_bound * 1073741823 AS INTEGER) << 32)"
+	"  + (min(breadth, 4095) << 20) + min(component_count, 1048575)) VIRTUAL;",
+
+	"CREATE TABLE libraries (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;",
+	"CREATE TABLE component_libraries ("
+	"  library_id INTEGER NOT NULL,"
+	"  component_id INTEGER NOT NULL,"
+	"  PRIMARY KEY (library_id, component_id)"
+	") WITHOUT ROWID, STRICT;",
+	/* Of the components that show the pattern. */
+	"CREATE TABLE pattern_libraries ("
+	"  library_id INTEGER NOT NULL,"
+	"  pattern_id INTEGER NOT NULL,"
+	"  PRIMARY KEY (library_id, pattern_id)"
+	") WITHOUT ROWID, STRICT;",
+	"INSERT INTO libraries (name) SELECT DISTINCT j.value FROM components c, json_each(c.libraries_involved) j;",
+	"INSERT INTO component_libraries SELECT DISTINCT l.id, c.id"
+	"  FROM components c, json_each(c.libraries_involved) j JOIN libraries l ON l.name = j.value;",
+	"INSERT INTO pattern_libraries SELECT DISTINCT c.library_id, s.pattern_id"
+	"  FROM component_libraries c JOIN sightings s ON s.component_id = c.component_id;",
+
+	/* The store writes breadth and trivial without the time, for no document shows them. */
+	"DROP TRIGGER code_patterns_changed;",
+	"UPDATE code_patterns SET breadth = b.libraries"
+	"  FROM (SELECT pattern_id, count(*) AS libraries FROM pattern_libraries GROUP BY pattern_id) b"
+	"  WHERE b.pattern_id = code_patterns.id;",
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE OF component_name, pattern_name, pattern_data, subcategory,"
+	"  complexity_range, success_count, failure_count, libraries_involved, confidence_lower_bound, component_count,"
+	"  archived, size, mtime ON code_patterns WHEN new.mtime = old.mtime" COMPLETE_PATTERN,
+
+	"CREATE INDEX code_patterns_ranking ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
+	"  complexity_range) WHERE archived = 0 AND component_count > 0;",
+	/* Few fail: these are behind all others in the ranking. */
+	"CREATE INDEX code_patterns_failing ON code_patterns (scope, rank_order DESC, id)"
+	"  WHERE archived = 0 AND component_count > 0 AND confidence_score < 0.9;",
+	"CREATE INDEX code_patterns_by_name ON code_patterns (pattern_name);",
+	"CREATE INDEX code_patterns_by_subcategory ON code_patterns (subcategory) WHERE subcategory IS NOT NULL;",
+	"CREATE INDEX components_by_place ON components (category, component_type, subcategory);",
+	"CREATE INDEX pattern_combinations_by_b ON pattern_combinations (pattern_b);",
+
+	/*
+	 * Successful verdicts that named 2 to 64 patterns: how many, and how many of them named which pattern. Of
+	 * those before this version pairs alone are known: each named a pattern at least as often as any of its pairs.
+	 */
+	"CREATE TABLE verdict_patterns (pattern_id INTEGER PRIMARY KEY, successes INTEGER NOT NULL) STRICT;",
+	"CREATE TABLE verdict_totals (id INTEGER PRIMARY KEY CHECK (id = 1), successes INTEGER NOT NULL) STRICT;",
+	"INSERT INTO verdict_patterns SELECT id, max(successes) FROM"
+	"  (SELECT pattern_a AS id, success_count AS successes FROM pattern_combinations"
+	"   UNION ALL SELECT pattern_b, success_count FROM pattern_combinations) GROUP BY id HAVING max(successes) > 0;",
+	"INSERT INTO verdict_totals SELECT 1, coalesce(max(successes), 0) FROM verdict_patterns;",
+
+	/*
+	 * The words of each pattern up to text_indexed.pattern_id; those of the few behind it are looked at one by
+	 * one (search.c). Only which words a pattern has, not where.
+	 */
+	"CREATE VIRTUAL TABLE pattern_text USING fts5 (words, content = '', detail = none, columnsize = 0,"
+	"  tokenize = 'unicode61');",
+	"CREATE TABLE text_indexed (id INTEGER PRIMARY KEY CHECK (id = 1), pattern_id INTEGER NOT NULL) STRICT;",
+	"INSERT INTO text_indexed VALUES (1, 0);",
+	/* The indexed words of a pattern that was changed by hand, for the index must be told what to forget. */
+	"CREATE TABLE hand_texts ("
+	"  pattern_id INTEGER PRIMARY KEY,"
+	"  component_name TEXT NOT NULL,"
+	"  pattern_type TEXT NOT NULL,"
+	"  pattern_name TEXT NOT NULL,"
+	"  pattern_data TEXT NOT NULL"
+	") STRICT;",
+	"CREATE TRIGGER code_patterns_reworded AFTER UPDATE OF component_name, pattern_name, pattern_data ON code_patterns"
+	"  WHEN new.mtime = old.mtime"
+	" BEGIN"
+	"  INSERT OR IGNORE INTO hand_texts VALUES (old.id, old.component_name, old.pattern_type, old.pattern_name,"
+	"    old.pattern_data);"
+	" END;",
+	NULL,
+};
 /* clang-format on */
 
 /* migrations[N] makes version N + 1 of version N. */
 static const char *const *const migrations[] = {
 	version_1,
+	version_2,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

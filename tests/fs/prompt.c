@@ -328,7 +328,7 @@ static void test_said_once(void **state)
 
 /* ---- the budget ---- */
 
-enum { MANY = 400 };
+enum { MANY = 240 };
 
 static void make_many(pf_result *results, char (*data)[256])
 {

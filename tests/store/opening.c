@@ -47,7 +47,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 1): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 2): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
