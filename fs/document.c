@@ -12,12 +12,25 @@
 /* Two readings of the store that no change came between agree with each other: so often is that tried for. */
 enum { TRIES = 3 };
 
+enum { LIMIT_MAX = 10000 }; /* the largest that a query takes */
+
 /* ---- Moments ---- */
 
 int moment_now(struct pf_fs *fs, struct moment *moment, pf_err *err)
 {
 	int result = pf_store_version(fs->store, &moment->version, &moment->mtime, err);
 
+	if (!moment->mtime)
+		moment->mtime = fs->mounted_at;
+	return result;
+}
+
+int moment_of_components(struct pf_fs *fs, struct moment *moment, pf_err *err)
+{
+	int64_t count;
+	int result = pf_store_component_totals(fs->store, &count, &moment->mtime, err);
+
+	moment->version = (int64_t)((uint64_t)moment->mtime + (uint64_t)count);
 	if (!moment->mtime)
 		moment->mtime = fs->mounted_at;
 	return result;
@@ -51,11 +64,10 @@ static const pf_query *query_of(struct pf_fs *fs, int64_t number, pf_err *err)
 	return query;
 }
 
-int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query, bool resume,
-		     struct snapshot *results, pf_err *err)
+int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query,
+		     const struct moment *moment, bool resume, struct snapshot *results, pf_err *err)
 {
 	uint64_t by = document_owner(kind, owner);
-	struct moment moment;
 	pf_text block = { 0 };
 	int result;
 
@@ -64,17 +76,14 @@ int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, co
 			return 0;
 		snapshots_done(fs->snapshots, results);
 	}
-	result = moment_now(fs, &moment, err);
-	if (result < 0)
-		return result;
-	if (snapshots_use(fs->snapshots, snapshot_number(by, moment.version), results)) {
-		if (results->bytes && results->version == moment.version)
+	if (snapshots_use(fs->snapshots, snapshot_number(by, moment->version), results)) {
+		if (results->bytes && results->version == moment->version)
 			return 0;
 		snapshots_done(fs->snapshots, results);
 	}
 	result = results_collect(fs->store, query, &block, err);
 	if (result == 0)
-		result = snapshots_put(fs->snapshots, by, moment.version, moment.mtime, &block, results, err);
+		result = snapshots_put(fs->snapshots, by, moment->version, moment->mtime, &block, results, err);
 	pf_text_free(&block);
 	return result;
 }
@@ -82,8 +91,10 @@ int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, co
 static int query_results(struct pf_fs *fs, int64_t number, struct snapshot *results, pf_err *err)
 {
 	const pf_query *query = query_of(fs, number, err);
+	struct moment moment;
+	int result = query ? moment_now(fs, &moment, err) : -ESTALE;
 
-	return query ? document_results(fs, NODE_QUERY, number, query, false, results, err) : -ESTALE;
+	return result < 0 ? result : document_results(fs, NODE_QUERY, number, query, &moment, false, results, err);
 }
 
 static int render_count(struct pf_fs *fs, int64_t number, pf_text *out, pf_err *err)
@@ -121,8 +132,6 @@ static void put_path(struct pf_fs *fs, int64_t number, int64_t limit, pf_text *o
 	out->failed |= path.failed;
 	pf_text_free(&path);
 }
-
-enum { LIMIT_MAX = 10000 }; /* the largest that a query takes */
 
 static int render_readme(struct pf_fs *fs, int64_t number, pf_text *out, pf_err *err)
 {

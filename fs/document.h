@@ -15,8 +15,9 @@ struct moment {
 	int64_t version, mtime;
 };
 
-/* Everything. */
+/* Of everything; and of components alone, and what they show: verdicts on patterns do not move it. */
 int moment_now(struct pf_fs *fs, struct moment *moment, pf_err *err);
+int moment_of_components(struct pf_fs *fs, struct moment *moment, pf_err *err);
 
 /* The number that snapshots of KIND go by for OWNER. */
 uint64_t document_owner(enum node_kind_id kind, int64_t owner);
@@ -30,9 +31,11 @@ int document_look_up(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, st
 /* Its inode, for a listing, without rendering it. */
 int document_node(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struct node *node, pf_err *err);
 
-/* The results of QUERY, whose directory is KIND of OWNER, in use until snapshots_done. RESUME: the last ones will do.
+/*
+ * The results of QUERY at MOMENT, whose directory is KIND of OWNER, in use until snapshots_done. RESUME: the last ones
+ * will do.
  */
-int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query, bool resume,
-		     struct snapshot *results, pf_err *err);
+int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query,
+		     const struct moment *moment, bool resume, struct snapshot *results, pf_err *err);
 
 #endif

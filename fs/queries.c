@@ -201,15 +201,16 @@ static struct interned *make(struct queries *queries, int64_t parent, const char
 int queries_look_up(struct queries *queries, int64_t parent, const char *pair, int64_t *number, pf_err *err)
 {
 	struct interned *found, *made = NULL;
+	pf_err cause = { 0 };
 	int result = 0;
 
 	pthread_mutex_lock(&queries->lock);
 	found = find(queries, parent, pair);
 	if (!found) {
 		pthread_mutex_unlock(&queries->lock);
-		made = make(queries, parent, pair, err);
+		made = make(queries, parent, pair, &cause);
 		if (!made)
-			return err && err->code ? -err->code : -EINVAL;
+			return pf_fail(err, cause.code, "%s", cause.why);
 		pthread_mutex_lock(&queries->lock);
 		found = find(queries, parent, pair); /* another thread may have been faster */
 		if (!found) {

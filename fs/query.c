@@ -75,10 +75,11 @@ static const char guide[] =
 	"    cat 'query/category=ml/component_type=operator/budget=4000/prompt.md'\n"
 	"    jq -r .pattern_data.template 'query/pattern_type=validation/limit=20/results.jsonl'\n"
 	"    ls 'query/text=xcom_pull/sort=recent/'\n"
-	"    cat 'query/library=pandas/confidence=high/count'\n"
+	"    cat 'query/pattern_type=error_handling/confidence=high/count'\n"
 	"\n"
-	"A key or value that cannot be is `Invalid argument`; a category, component or pattern that\n"
-	"is not known `No such file or directory`; an empty directory means that nothing matches.\n";
+	"A key or value that cannot be is `Invalid argument`; a category, library, component or\n"
+	"pattern that is not known `No such file or directory`; a directory without links means that\n"
+	"nothing matches.\n";
 
 int query_guide_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
@@ -105,10 +106,11 @@ static int keep_nothing(void *arg, const pf_result *result)
 	return 1;
 }
 
-/* ENOENT where PAIR names a category, component or pattern that the store does not know. */
+/* ENOENT where PAIR names what the store does not know; EINVAL where a text has no word. */
 static int check_known(struct pf_fs *fs, const char *pair, pf_err *err)
 {
-	static const char *const naming[] = { "category=", "component=", "with=", "similar_to=" };
+	static const char *const naming[] = { "category=", "subcategory=", "library=", "component=",
+					      "with=",	   "similar_to=",  "text=" };
 	pf_query *query;
 	int result = 0;
 
@@ -198,10 +200,13 @@ int query_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_er
 static int use_results(struct pf_fs *fs, int64_t number, bool resume, struct snapshot *results, pf_err *err)
 {
 	const pf_query *query = queries_get(fs->queries, number);
+	struct moment moment;
+	int result;
 
 	if (!query)
 		return pf_fail(err, ESTALE, "the query is not in use any more");
-	return document_results(fs, NODE_QUERY, number, query, resume, results, err);
+	result = moment_now(fs, &moment, err);
+	return result < 0 ? result : document_results(fs, NODE_QUERY, number, query, &moment, resume, results, err);
 }
 
 static struct node link_node(const char *block, int64_t number, const struct result *result)
@@ -279,7 +284,16 @@ static int list_documents(struct pf_fs *fs, int64_t number, const char *block, i
 	return 0;
 }
 
-/* Links' cookies are their ranks: a listing that was begun goes on with the results that it began with. */
+/*
+ * Links' cookies are their ranks. A listing that goes on takes the results that are there already, so that mostly it
+ * ends with those that it began with; where a verdict and another listing came between, it goes on with the next rank
+ * of the new ones.
+ */
+static int64_t rank_behind(int64_t cookie)
+{
+	return cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0;
+}
+
 int query_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
 	char name[NAME_MAX + 1];
@@ -291,8 +305,7 @@ int query_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 		return result;
 	count = results_of(snapshot.bytes).count;
 	result = list_documents(fs, dir.id, snapshot.bytes, cookie, listing, err);
-	for (int64_t i = cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0; i < count && result == 0 && !listing->full;
-	     i++) {
+	for (int64_t i = rank_behind(cookie); i < count && result == 0 && !listing->full; i++) {
 		struct result row = results_get(snapshot.bytes, i);
 
 		if (results_link_name(snapshot.bytes, i, name))
@@ -413,12 +426,15 @@ static pf_query *similar_query(struct pf_fs *fs, int64_t component, pf_err *err)
 static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct snapshot *results, pf_err *err)
 {
 	pf_err cause = { 0 };
-	pf_query *query = similar_query(fs, component, &cause);
-	int result;
+	struct moment moment;
+	int result = moment_of_components(fs, &moment, err);
+	pf_query *query = result == 0 ? similar_query(fs, component, &cause) : NULL;
 
+	if (result < 0)
+		return result;
 	if (!query)
 		return pf_fail(err, cause.code, "%s", cause.why);
-	result = document_results(fs, NODE_SIMILAR, component, query, resume, results, err);
+	result = document_results(fs, NODE_SIMILAR, component, query, &moment, resume, results, err);
 	pf_query_free(query);
 	return result;
 }
@@ -426,7 +442,7 @@ static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct 
 int similar_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
 	struct moment moment;
-	int result = moment_now(fs, &moment, err);
+	int result = moment_of_components(fs, &moment, err);
 
 	if (result == 0)
 		node_attr_fill(node, 0, moment.mtime, 0, attr);
@@ -473,7 +489,7 @@ int similar_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_
 	if (result < 0)
 		return result;
 	count = results_of(snapshot.bytes).count;
-	for (int64_t i = cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0; i < count && !listing->full; i++) {
+	for (int64_t i = rank_behind(cookie); i < count && !listing->full; i++) {
 		struct result row = results_get(snapshot.bytes, i);
 
 		if (results_link_name(snapshot.bytes, i, name))

@@ -113,7 +113,7 @@ int64_t results_find_link(const char *block, const char *name)
 {
 	struct results head = results_of(block);
 	size_t digits = strspn(name, "0123456789");
-	int64_t rank;
+	int64_t rank, found = -1;
 
 	if (digits != (size_t)head.width || name[digits] != '-')
 		return -1;
@@ -123,8 +123,12 @@ int64_t results_find_link(const char *block, const char *name)
 	name += digits + 1;
 	if (rank <= head.count && strcmp(results_get(block, rank - 1).name, name) == 0)
 		return rank - 1;
-	for (int64_t i = 0; i < head.count; i++)
-		if (strcmp(results_get(block, i).name, name) == 0)
-			return i;
-	return -1;
+	for (int64_t i = 0; i < head.count; i++) {
+		if (strcmp(results_get(block, i).name, name) != 0)
+			continue;
+		if (found >= 0)
+			return -1;
+		found = i;
+	}
+	return found;
 }

@@ -45,7 +45,7 @@ int64_t results_find(const char *block, int64_t id);
 bool results_link_name(const char *block, int64_t index, char *name);
 /*
  * The index of the one that a link called NAME leads to, or -1. A rank of a moment ago will do: verdicts come between
- * a listing and the use of what it listed.
+ * a listing and the use of what it listed. (Not where several are called so, in directories of their own.)
  */
 int64_t results_find_link(const char *block, const char *name);
 
