@@ -223,6 +223,39 @@ void pf_json_quote(pf_text *out, const char *string, size_t len)
 	pf_text_add(out, "\"", 1);
 }
 
+/* How many bytes from BYTES on go out as they are: up to white space or, within a string, a control character. */
+static size_t solid_run(const char *bytes, size_t len, bool *in_string)
+{
+	size_t i;
+
+	for (i = 0; i < len && (unsigned char)bytes[i] >= (*in_string ? ' ' : ' ' + 1); i++) {
+		if (bytes[i] == '"')
+			*in_string = !*in_string;
+		else if (bytes[i] == '\\' && *in_string && i + 1 < len && (unsigned char)bytes[i + 1] >= ' ')
+			i++;
+	}
+	return i;
+}
+
+void pf_json_compact(pf_text *out, const char *json, size_t len)
+{
+	bool in_string = false;
+
+	while (len) {
+		size_t run = solid_run(json, len, &in_string);
+
+		pf_text_add(out, json, run);
+		json += run;
+		len -= run;
+		if (len) {
+			if (in_string)
+				escape(out, (unsigned char)*json);
+			json++;
+			len--;
+		}
+	}
+}
+
 pf_json pf_json_start(pf_text *out, bool compact)
 {
 	return (pf_json){ .out = out, .compact = compact };

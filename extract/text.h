@@ -98,6 +98,12 @@ void pf_json_raw(pf_json *json, const char *key, const char *value);
 /* Appends STRING as a JSON string with its quotes. */
 void pf_json_quote(pf_text *out, const char *string, size_t len);
 
+/*
+ * Appends the document JSON on one line, without white space between its tokens and at its end; strings stay as they
+ * are (RFC 8259). What is no JSON comes out on one line too: a control character within a string is escaped.
+ */
+void pf_json_compact(pf_text *out, const char *json, size_t len);
+
 /* Length of the UTF-8 sequence at BYTES (1-4), or 0 where it is none (RFC 3629: no surrogates, no overlong forms). */
 int pf_utf8_length(const char *bytes, size_t len);
 /* True where all of it is UTF-8. */
