@@ -41,8 +41,8 @@ enum { WALK_LIMIT = 20000 };
 	"named (id) AS (SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"                \
 	" AND p.file_name = :with_text WHERE " LIVE("p") ")"
 #define PAIRS_OF(mine, other)                                                                                          \
-	"SELECT n.id AS a, k." other " AS b, k.success_count AS together FROM named n"                                 \
-	" CROSS JOIN pattern_combinations k ON k." mine " = n.id"                                                      \
+	"SELECT w.id AS a, k." other " AS b, k.success_count AS together FROM named w"                                 \
+	" CROSS JOIN pattern_combinations k ON k." mine " = w.id"                                                      \
 	" WHERE k.success_count >= 2 AND k.success_count > k.failure_count"
 #define CTE_PARTNERS                                                                                                   \
 	"partners (id, lift, together) AS (SELECT k.b,"                                                                \
@@ -64,8 +64,8 @@ enum { WALK_LIMIT = 20000 };
 	" FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"                                          \
 	" WHERE s.component_id = :similar_to AND " LIVE(                                                               \
 		"p") "),"                                                                                              \
-		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(t.weight) FROM traits t"         \
-		     " CROSS JOIN sightings s ON s.pattern_id = t.id WHERE t.reach <= " SIMILAR_SIGHTINGS              \
+		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(r.weight) FROM traits r"         \
+		     " CROSS JOIN sightings s ON s.pattern_id = r.id WHERE r.reach <= " SIMILAR_SIGHTINGS              \
 		     " GROUP BY 1),"                                                                                   \
 		     "alike (id, tier, similarity) AS MATERIALIZED ("                                                  \
 		     "SELECT o.id, NOT (o.category = m.category AND o.subcategory IS m.subcategory),"                  \
@@ -135,7 +135,11 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			       .component_where = SHOWS("q.pattern_type = :pattern_type_text") },
 	[KEY_PATTERN_NAME] = { .scope = ".scope & 15 = :pattern_name",
 			       .where = "p.pattern_name = :pattern_name_text",
-			       .from = "SELECT id, 0, 0 FROM code_patterns WHERE pattern_name = :pattern_name_text",
+			       /* Each file's name begins with its pattern's. */
+			       .from = "SELECT n.id, 0, 0 FROM directories d CROSS JOIN code_patterns n"
+				       " ON n.scope = d.scope AND n.file_name > :pattern_name_text || '-'"
+				       " AND n.file_name < :pattern_name_text || '.'"
+				       " WHERE d.scope & 15 = :pattern_name",
 			       .pick = PICK_FEW,
 			       .component_where = SHOWS("q.pattern_name = :pattern_name_text") },
 	[KEY_LIBRARY] = { .resolve = resolve_library,
@@ -172,10 +176,10 @@ static const struct key_sql keys[QUERY_KEYS] = {
 		       .where = "p.id IN (SELECT id FROM partners)",
 		       .pick = PICK_FIRST,
 		       .component_cte = CTE_NAMED,
-		       .component_where = "EXISTS (SELECT 1 FROM named n CROSS JOIN sightings s"
-					  " ON s.component_id = c.id AND s.pattern_id = n.id)",
-		       .component_from = "SELECT DISTINCT s.component_id, 0, 0 FROM named n CROSS JOIN sightings s"
-					 " ON s.pattern_id = n.id" },
+		       .component_where = "EXISTS (SELECT 1 FROM named w CROSS JOIN sightings s"
+					  " ON s.component_id = c.id AND s.pattern_id = w.id)",
+		       .component_from = "SELECT DISTINCT s.component_id, 0, 0 FROM named w CROSS JOIN sightings s"
+					 " ON s.pattern_id = w.id" },
 	[KEY_SIMILAR_TO] = { .resolve = resolve_component,
 			     .cte = CTE_ALIKE ", " CTE_SIMILAR_PATTERNS,
 			     .from = "SELECT id, 0, 0 FROM similar_patterns",
@@ -204,10 +208,12 @@ static const enum key first_sources[] = { KEY_WITH, KEY_SIMILAR_TO, KEY_COMPONEN
 /* ---- orders ---- */
 
 /* Each ends in something that no two have. `x` is the row of candidates. */
+#define BY_CONFIDENCE                                                                                                  \
+	"CAST(p.success_count AS REAL) / max(p.success_count + p.failure_count, 1) DESC,"                              \
+	" p.success_count + p.failure_count DESC"
 static const char *const pattern_orders[SORT_COUNT] = {
 	[SORT_RANK] = "p.rank_order DESC, p.id",
-	[SORT_CONFIDENCE] = "CAST(p.success_count AS REAL) / max(p.success_count + p.failure_count, 1) DESC,"
-			    " p.success_count + p.failure_count DESC, p.id",
+	[SORT_CONFIDENCE] = BY_CONFIDENCE ", p.id",
 	[SORT_RECENT] = "p.mtime DESC, p.id DESC",
 	[SORT_SUPPORT] = "p.component_count DESC, p.success_count DESC, p.id",
 	[SORT_NAME] = "p.file_name, p.scope",
@@ -370,9 +376,12 @@ static bool is_failing(const struct resolving *r)
 	return said(r, KEY_CONFIDENCE) && strcmp(said(r, KEY_CONFIDENCE), "high") != 0;
 }
 
-static void add_index(const struct resolving *r, pf_text *sql)
+/* BY_TIME: for what the ranking's index does not hold. */
+static void add_index(const struct resolving *r, bool by_time, pf_text *sql)
 {
-	pf_text_puts(sql, is_failing(r) ? " INDEXED BY code_patterns_failing" : " INDEXED BY code_patterns_ranking");
+	pf_text_puts(sql, is_failing(r) ? " INDEXED BY code_patterns_failing"
+			  : by_time	? " INDEXED BY code_patterns_listing"
+					: " INDEXED BY code_patterns_ranking");
 }
 
 static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
@@ -386,7 +395,7 @@ static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
 static void add_first(const struct resolving *r, const char *condition, const char *order, pf_text *sql)
 {
 	pf_text_puts(sql, "(SELECT q.id FROM code_patterns q");
-	add_index(r, sql);
+	add_index(r, false, sql);
 	add_clause(sql, " WHERE ", condition);
 	add_live(r, "q", sql);
 	add_clause(sql, " ORDER BY ", order);
@@ -442,7 +451,7 @@ static void add_from(const struct resolving *r, bool walk, pf_text *sql)
 		add_scope(r, "p", sql);
 	} else {
 		pf_text_puts(sql, " FROM directories d CROSS JOIN code_patterns p");
-		add_index(r, sql);
+		add_index(r, sort_of(r) == SORT_RECENT || sort_of(r) == SORT_NAME, sql);
 		pf_text_puts(sql, " ON p.scope = d.scope WHERE d.patterns > 0");
 		add_live(r, "p", sql);
 		add_scope(r, "d", sql);

@@ -30,9 +30,9 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 #define BYTES(x)	"length(CAST(" x " AS BLOB))"
 #define NOW		"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
 /* What a trigger does where a pattern was changed by hand: its size, and the sums of its directory, are made anew. */
-#define COMPLETE_PATTERN                                                                                               \
+#define COMPLETE_PATTERN(more)                                                                                         \
 	" BEGIN"                                                                                                       \
-	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"                    \
+	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id)," more               \
 	"    mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"                                                       \
 	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"       \
 	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"           \
@@ -42,6 +42,7 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"                                               \
 	"  INSERT OR IGNORE INTO hand_edits VALUES (new.id);"                                                          \
 	" END;"
+#define RANK_ORDER_NEW RANK_ORDER("new.trivial", "new.confidence_lower_bound", "new.breadth", "new.component_count")
 /* What a trigger does where a row refers to another source, or is gone: content that nothing refers to goes. */
 #define RELEASE_SOURCE                                                                                                 \
 	" BEGIN"                                                                                                       \
@@ -237,8 +238,9 @@ static const char *const version_1[] = {
 	"    sum(confidence_score >= 0.7 AND confidence_score < 0.9), sum(confidence_score < 0.7),"
 	"    sum(CAST(confidence_score * 1e9 + 0.5 AS INTEGER))"
 	"  FROM code_patterns WHERE archived = 0 AND component_count > 0 GROUP BY scope;",
-	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0" COMPLETE_PATTERN,
-	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime" COMPLETE_PATTERN,
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0" COMPLETE_PATTERN(""),
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime"
+		COMPLETE_PATTERN(""),
 	"CREATE TRIGGER code_patterns_archived AFTER UPDATE OF archived ON code_patterns"
 	"  WHEN new.archived <> old.archived"
 	" BEGIN"
@@ -354,9 +356,7 @@ static const char *const version_2[] = {
 	"ALTER TABLE code_patterns ADD COLUMN trivial INTEGER NOT NULL DEFAULT 0 CHECK (trivial IN (0, 1));",
 	/* How many libraries the components that show it involve. */
 	"ALTER TABLE code_patterns ADD COLUMN breadth INTEGER NOT NULL DEFAULT 0;",
-	"ALTER TABLE code_patterns ADD COLUMN rank_order INTEGER AS (((1 - trivial) << 62)"
-	"  + (CAST(confidence_lower_bound * 1073741823 AS INTEGER) << 32)"
-	"  + (min(breadth, 4095) << 20) + min(component_count, 1048575)) VIRTUAL;",
+	"ALTER TABLE code_patterns ADD COLUMN rank_order INTEGER NOT NULL DEFAULT 0;",
 
 	"CREATE TABLE libraries (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;",
 	"CREATE TABLE component_libraries ("
@@ -376,21 +376,27 @@ static const char *const version_2[] = {
 	"INSERT INTO pattern_libraries SELECT DISTINCT c.library_id, s.pattern_id"
 	"  FROM component_libraries c JOIN sightings s ON s.component_id = c.component_id;",
 
-	/* The store writes breadth and trivial without the time, for no document shows them. */
+	/* The store writes breadth and rank alone without the time, for no document shows them. */
+	"DROP TRIGGER code_patterns_added;",
 	"DROP TRIGGER code_patterns_changed;",
 	"UPDATE code_patterns SET breadth = b.libraries"
 	"  FROM (SELECT pattern_id, count(*) AS libraries FROM pattern_libraries GROUP BY pattern_id) b"
 	"  WHERE b.pattern_id = code_patterns.id;",
+	"UPDATE code_patterns SET rank_order ="
+		RANK_ORDER("trivial", "confidence_lower_bound", "breadth", "component_count") ";",
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0"
+		COMPLETE_PATTERN(" rank_order = " RANK_ORDER_NEW ","),
 	"CREATE TRIGGER code_patterns_changed AFTER UPDATE OF component_name, pattern_name, pattern_data, subcategory,"
 	"  complexity_range, success_count, failure_count, libraries_involved, confidence_lower_bound, component_count,"
-	"  archived, size, mtime ON code_patterns WHEN new.mtime = old.mtime" COMPLETE_PATTERN,
+	"  archived, size, mtime ON code_patterns WHEN new.mtime = old.mtime"
+		COMPLETE_PATTERN(" rank_order = " RANK_ORDER_NEW ","),
 
+	/* Behind the order, what queries ask for most: so that where many are looked at, no rows are read. */
 	"CREATE INDEX code_patterns_ranking ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
-	"  complexity_range) WHERE archived = 0 AND component_count > 0;",
+	"  component_count, complexity_range) WHERE archived = 0 AND component_count > 0;",
 	/* Few fail: these are behind all others in the ranking. */
-	"CREATE INDEX code_patterns_failing ON code_patterns (scope, rank_order DESC, id)"
-	"  WHERE archived = 0 AND component_count > 0 AND confidence_score < 0.9;",
-	"CREATE INDEX code_patterns_by_name ON code_patterns (pattern_name);",
+	"CREATE INDEX code_patterns_failing ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
+	"  component_count, complexity_range) WHERE archived = 0 AND component_count > 0 AND confidence_score < 0.9;",
 	"CREATE INDEX code_patterns_by_subcategory ON code_patterns (subcategory) WHERE subcategory IS NOT NULL;",
 	"CREATE INDEX components_by_place ON components (category, component_type, subcategory);",
 	"CREATE INDEX pattern_combinations_by_b ON pattern_combinations (pattern_b);",
@@ -439,7 +445,7 @@ static const char *const *const migrations[] = {
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
-static int upgrade(struct connection *conn, pf_err *err)
+int schema_upgrade(struct connection *conn, int to, pf_err *err)
 {
 	int64_t version = 0;
 	int rc = connection_exec(conn, "BEGIN IMMEDIATE", err);
@@ -451,7 +457,7 @@ static int upgrade(struct connection *conn, pf_err *err)
 	if (rc != SQLITE_OK)
 		return connection_fail(conn, rc, err);
 	rc = 0;
-	for (; rc == 0 && version >= 0 && version < SCHEMA_VERSION; version++) {
+	for (; rc == 0 && version >= 0 && version < to; version++) {
 		char pragma[64];
 
 		for (const char *const *sql = migrations[version]; *sql && rc == 0; sql++)
@@ -478,7 +484,7 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
-int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err)
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int rc = connection_ask(conn, "PRAGMA application_id", &application);
@@ -508,5 +514,6 @@ int schema_ready(struct connection *conn, const char *path, bool writable, pf_er
 	if (!writable)
 		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
-	return upgrade(conn, err);
+	*upgraded = version > 0;
+	return schema_upgrade(conn, SCHEMA_VERSION, err);
 }

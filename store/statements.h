@@ -138,6 +138,14 @@ enum stmt {
 	STMT_COUNT,
 };
 
+/*
+ * How a pattern ranks, as one number: what is not trivial first, then the confidence bound (to 1e-9), then
+ * breadth, then sightings.
+ */
+#define RANK_ORDER(trivial, bound, breadth, components)                                                                \
+	"((1 - " trivial ") << 62) + (CAST(" bound " * 1073741823 AS INTEGER) << 32)"                                  \
+	" + (min(" breadth ", 4095) << 20) + min(" components ", 1048575)"
+
 extern const char *const stmt_sql[STMT_COUNT];
 
 #endif

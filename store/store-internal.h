@@ -115,8 +115,11 @@ int no_memory(pf_err *err);
 
 /* ---- schema.c ---- */
 
-/* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE. */
-int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err);
+/* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE:
+ * then *UPGRADED is set. */
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
+/* The migrations that are missing, up to version TO. */
+int schema_upgrade(struct connection *conn, int to, pf_err *err);
 /* Words the failure RC (an SQLite result) of the first look into PATH. */
 int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
 
