@@ -524,6 +524,20 @@ static bool has_patterns(const struct prompt *prompt)
 	return false;
 }
 
+/* How to read patterns; where it would take a good part of the budget, the patterns are left to speak for themselves.
+ */
+static void put_legend(pf_text *out, const struct prompt *prompt)
+{
+	static const char legend[] = "\nIdioms of existing components, best first. In templates `$1 $2` are names of "
+				     "your own, `$str` is a text, "
+				     "`$num` a number, `$` and other `$words` an expression, `...` what is left out. "
+				     "Confidence is ok / (ok + "
+				     "failed), Wilson its lower bound at 95 %.\n";
+
+	if (sizeof legend * SHARE <= budget_bytes(prompt))
+		pf_text_puts(out, legend);
+}
+
 static void put_heading(pf_text *out, const struct prompt *prompt)
 {
 	bool patterns = has_patterns(prompt);
@@ -533,11 +547,7 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 		pf_text_printf(out, ": %s", prompt->title.bytes);
 	pf_text_puts(out, "\n");
 	if (patterns)
-		pf_text_puts(out, "\nIdioms of existing components, best first. In templates `$1 $2` are names of your "
-				  "own, `$str` is a "
-				  "text, `$num` a number, `$` and other `$words` an expression, `...` what is left "
-				  "out. Confidence is "
-				  "ok / (ok + failed), Wilson its lower bound at 95 %.\n");
+		put_legend(out, prompt);
 }
 
 /* The entries chosen of UNIT, as a list. */

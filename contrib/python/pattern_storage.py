@@ -87,11 +87,11 @@ class PatternStorage:
             {column: row.get(column) for column in _PATTERN_COLUMNS}
             for row in self._query(
                 of="patterns",
-                category=category,
                 component_type=component_type,
                 pattern_type=pattern_type,
                 min_confidence=_number(min_confidence),
                 limit=limit,
+                category=category,
             )
         ]
 
@@ -104,10 +104,10 @@ class PatternStorage:
         """
         rows = self._query(
             of="components",
-            category=category,
-            subcategory=subcategory,
             min_success_score=_number(min_success_score),
             limit=limit,
+            category=category,
+            subcategory=subcategory,
         )
         return [self._component(row) for row in rows]
 
@@ -175,7 +175,11 @@ class PatternStorage:
     # ---- how ----
 
     def _query(self, **pairs: Union[str, int, None]) -> list[dict[str, Any]]:
-        """The documents that the query names; pairs that are None say nothing."""
+        """The documents that the query names; pairs that are None say nothing.
+
+        What may be unknown stands last: a path ends at the first part that is, and nobody would say of the others
+        whether they can be.
+        """
         said = [f"{key}={_value(key, value)}" for key, value in pairs.items() if value is not None]
         path = self.mount.joinpath("query", *said, "results.jsonl")
         try:

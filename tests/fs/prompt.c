@@ -474,8 +474,13 @@ static void test_small_budgets(void **state)
 	char *text;
 
 	(void)state;
-	text = document(&result, 1, 100);
-	assert_string_equal(text, "A budget of 100 tokens is too small for any pattern.\n");
+	text = document(&result, 1, 60);
+	assert_string_equal(text, "# Airflow patterns: ml operators\n\n## Logging\n\n"
+				  "**log call.** Confidence 0.93 (Wilson ≥ 0.70), 12 operators, 14 ok / 1 failed.\n"
+				  "```python\nlog.info($str)\n```\n");
+	free(text);
+	text = document(&result, 1, 30);
+	assert_string_equal(text, "A budget of 30 tokens is too small for any pattern.\n");
 	free(text);
 	text = document(&result, 1, 10);
 	assert_string_equal(text, "The budget is too small.\n");
