@@ -64,26 +64,36 @@ static const pf_query *query_of(struct pf_fs *fs, int64_t number, pf_err *err)
 	return query;
 }
 
-int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query,
-		     const struct moment *moment, bool resume, struct snapshot *results, pf_err *err)
+bool document_results_kept(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const struct moment *moment,
+			   bool resume, struct snapshot *results)
 {
 	uint64_t by = document_owner(kind, owner);
-	pf_text block = { 0 };
-	int result;
 
 	if (resume && snapshots_latest(fs->snapshots, by, results)) {
 		if (results->bytes)
-			return 0;
+			return true;
 		snapshots_done(fs->snapshots, results);
 	}
 	if (snapshots_use(fs->snapshots, snapshot_number(by, moment->version), results)) {
 		if (results->bytes && results->version == moment->version)
-			return 0;
+			return true;
 		snapshots_done(fs->snapshots, results);
 	}
+	return false;
+}
+
+int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query,
+		     const struct moment *moment, bool resume, struct snapshot *results, pf_err *err)
+{
+	pf_text block = { 0 };
+	int result;
+
+	if (document_results_kept(fs, kind, owner, moment, resume, results))
+		return 0;
 	result = results_collect(fs->store, query, &block, err);
 	if (result == 0)
-		result = snapshots_put(fs->snapshots, by, moment->version, moment->mtime, &block, results, err);
+		result = snapshots_put(fs->snapshots, document_owner(kind, owner), moment->version, moment->mtime,
+				       &block, results, err);
 	pf_text_free(&block);
 	return result;
 }

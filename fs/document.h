@@ -37,5 +37,8 @@ int document_node(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struc
  */
 int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const pf_query *query,
 		     const struct moment *moment, bool resume, struct snapshot *results, pf_err *err);
+/* The same where they are there already; false where the query must be run. */
+bool document_results_kept(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const struct moment *moment,
+			   bool resume, struct snapshot *results);
 
 #endif

@@ -425,13 +425,14 @@ static pf_query *similar_query(struct pf_fs *fs, int64_t component, pf_err *err)
 
 static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct snapshot *results, pf_err *err)
 {
-	pf_err cause = { 0 };
 	struct moment moment;
+	pf_query *query;
+	pf_err cause = { 0 };
 	int result = moment_of_components(fs, &moment, err);
-	pf_query *query = result == 0 ? similar_query(fs, component, &cause) : NULL;
 
-	if (result < 0)
+	if (result < 0 || document_results_kept(fs, NODE_SIMILAR, component, &moment, resume, results))
 		return result;
+	query = similar_query(fs, component, &cause);
 	if (!query)
 		return pf_fail(err, cause.code, "%s", cause.why);
 	result = document_results(fs, NODE_SIMILAR, component, query, &moment, resume, results, err);

@@ -16,7 +16,7 @@ load helper
 @test "the sample shows all eleven types" {
   submit
   equal "$(sql 'SELECT DISTINCT pattern_type FROM code_patterns ORDER BY 1' | paste -sd' ')" "$TYPES" "in the table"
-  equal "$(ls "$MNT/ml/operator" | grep -vxE 'outcome(.error)?' | paste -sd' ')" "$TYPES" "in the tree"
+  equal "$(ls "$MNT/ml/operator" | grep -vxE 'outcome(.error)?|prompt.md' | paste -sd' ')" "$TYPES" "in the tree"
   for type in $TYPES; do
     ls "$MNT/ml/operator/$type/" | grep -q '\.json$' || { echo "$type holds no pattern"; false; }
   done

@@ -55,10 +55,10 @@ class GenerateTest(MountedTest):
 
     def test_does_not_work(self):
         # A syntax tree, but no program: only the compiler says so.
-        answer = self.answer(OPERATOR.format(name="FooOperator") + "\nreturn 1\n")
-        self.assertIn("'return' outside function", self.generate("ml", "operator", "FooOperator", answer, status=1))
+        answer = self.answer(OPERATOR.format(name="FooOperator") + "\ndef f():\n    nonlocal unbound\n")
+        self.assertIn("no binding for nonlocal", self.generate("ml", "operator", "FooOperator", answer, status=1))
         self.assertEqual(self.component("FooOperator")["failure_count"], 1)
-        self.assertIn("'return' outside function", self.last_event()["note"])
+        self.assertIn("no binding for nonlocal", self.last_event()["note"])
 
     def test_refused(self):
         answer = self.answer("class FooOperator(BaseOperator:\n")

@@ -43,7 +43,7 @@ static const struct {
 	{ "category=ml", "subcategory=nlp", "words.py", "WordCountOperator", "BaseOperator",
 	  "import nemo\nimport torch", RAISES "        " PULLS, NULL },
 	{ "category=ml", "subcategory=vision", "image.py", "ImageOperator", "BaseOperator", "import torch",
-	  PULLS "        " BRANCHES BRANCHES, "{\"success_score\": 0.5}" },
+	  PULLS "        " BRANCHES "        " BRANCHES, "{\"success_score\": 0.5}" },
 	{ "category=ml", "subcategory=vision", "frames.py", "FramesSensor", "BaseSensorOperator", "import torch",
 	  RAISES, NULL },
 	{ "category=cloud", "subcategory=aws", "s3.py", "S3CopyOperator", "BaseOperator",
