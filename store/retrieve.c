@@ -132,8 +132,14 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			   .scope = ".scope >> 8 = :category",
 			   .component_where = "c.category = :category_text" },
 	[KEY_SUBCATEGORY] = { .resolve = resolve_subcategory,
-			      .where = "p.subcategory = :subcategory_text",
-			      .from = "SELECT id, 0, 0 FROM code_patterns WHERE subcategory = :subcategory_text",
+			      /* The pattern's own is that of the first component which showed it. */
+			      .where = "EXISTS (SELECT 1 FROM sightings s CROSS JOIN components o"
+				       " ON o.id = s.component_id WHERE s.pattern_id = p.id"
+				       " AND o.subcategory = :subcategory_text)",
+			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM categories k CROSS JOIN components o"
+				      " ON o.category = k.name AND o.component_type IN " ANY_TYPE
+				      " AND o.subcategory = :subcategory_text"
+				      " CROSS JOIN sightings s ON s.component_id = o.id",
 			      .pick = PICK_FEW,
 			      .component_where = "c.subcategory = :subcategory_text" },
 	[KEY_COMPONENT_TYPE] = { .scope = ".scope >> 4 & 15 = :component_type",
@@ -399,10 +405,12 @@ static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
 		pf_text_printf(sql, " AND %s.confidence_score < 0.9", alias);
 }
 
-/* The id of the first pattern for which CONDITION holds, in the order that a directory has by rank. */
-static void add_first(const struct resolving *r, const char *condition, const char *order, pf_text *sql)
+/* COLUMN of the first pattern for which CONDITION holds, in ORDER. */
+static void add_first(const struct resolving *r, const char *column, const char *condition, const char *order,
+		      pf_text *sql)
 {
-	pf_text_puts(sql, "(SELECT q.id FROM code_patterns q");
+	add_clause(sql, "(SELECT q.", column);
+	pf_text_puts(sql, " FROM code_patterns q");
 	add_index(r, false, sql);
 	add_clause(sql, " WHERE ", condition);
 	add_live(r, "q", sql);
@@ -410,18 +418,22 @@ static void add_first(const struct resolving *r, const char *condition, const ch
 	pf_text_puts(sql, " LIMIT 1)");
 }
 
+/* To begin with, each directory's first: from the index twice, which costs less than to seek its row. */
 static void add_walk_by_rank(const struct resolving *r, pf_text *sql)
 {
-	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT n.scope, n.rank_order, n.id FROM directories d"
-			  " CROSS JOIN code_patterns n ON n.id = ");
-	add_first(r, "q.scope = d.scope", "q.rank_order DESC, q.id", sql);
-	pf_text_puts(sql, " WHERE d.patterns > 0");
+	static const char order[] = "q.rank_order DESC, q.id";
+
+	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT d.scope, ");
+	add_first(r, "rank_order", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, ", ");
+	add_first(r, "id", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
 	add_scope(r, "d", sql);
 	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.rank_order, n.id FROM walk w"
 			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
-	add_first(r, "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
 	pf_text_puts(sql, ", ");
-	add_first(r, "q.scope = w.scope AND q.rank_order < w.place", "q.rank_order DESC, q.id", sql);
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place", order, sql);
 	pf_text_puts(sql, ") ORDER BY 2 DESC, 3 LIMIT :walk)");
 }
 

@@ -150,8 +150,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_REWORDED_CLEAR] = "DELETE FROM hand_texts",
 
 	[STMT_RETRIEVAL_LIBRARY] = "SELECT id FROM libraries WHERE name = ?1",
-	[STMT_RETRIEVAL_SUBCATEGORY] = "SELECT 1 FROM code_patterns WHERE subcategory = ?1"
-				       " UNION ALL SELECT 1 FROM categories k CROSS JOIN components c"
+	[STMT_RETRIEVAL_SUBCATEGORY] = "SELECT 1 FROM categories k CROSS JOIN components c"
 				       "  ON c.category = k.name AND c.component_type IN ('operator', 'sensor', 'hook',"
 				       "  'trigger', 'notifier') AND c.subcategory = ?1 LIMIT 1",
 	[STMT_RETRIEVAL_NAMED] = "SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"
