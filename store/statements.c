@@ -78,15 +78,15 @@ const char *const stmt_sql[STMT_COUNT] = {
 		"UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"
 		" component_count = ?4, confidence_lower_bound = ?5, size = size + ?6,"
 		" mtime = max(mtime + 1, ?7), breadth = breadth + ?8, trivial = coalesce(?9, trivial),"
-				    " rank_order = " RANK_ORDER("coalesce(?9, trivial)", "?5", "(breadth + ?8)", "?4")
-		" WHERE id = ?1",
+		" rank_order = " RANK_ORDER("coalesce(?9, trivial)", "?5", "(breadth + ?8)", "?4") " WHERE id = ?1",
 	[STMT_PATTERN_ADD] =
 		"INSERT INTO code_patterns (id, component_name, pattern_type, pattern_name, category, subcategory,"
 		" component_type, complexity_range, success_count, failure_count, confidence_lower_bound,"
 		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, pattern_data, size,"
 		" trivial, breadth, rank_order)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, " RANK_ORDER("?19", "?11", "?20", "1") ")"
-		" ON CONFLICT (scope, file_name) DO NOTHING",
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
+		"?20, " RANK_ORDER("?19", "?11", "?20", "1") ")"
+							     " ON CONFLICT (scope, file_name) DO NOTHING",
 	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
@@ -115,9 +115,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 		      " success_count = success_count + excluded.success_count,"
 		      " failure_count = failure_count + excluded.failure_count",
 
-	[STMT_PATTERN_ADD_BREADTH] = "UPDATE code_patterns SET breadth = breadth + ?2, rank_order = "
-				     RANK_ORDER("trivial", "confidence_lower_bound", "(breadth + ?2)", "component_count")
-				     " WHERE id = ?1",
+	[STMT_PATTERN_ADD_BREADTH] = "UPDATE code_patterns SET breadth = breadth + ?2, rank_order = " RANK_ORDER(
+		"trivial", "confidence_lower_bound", "(breadth + ?2)", "component_count") " WHERE id = ?1",
 	[STMT_PAIRED_PATTERN] = "INSERT INTO verdict_patterns (pattern_id, successes) VALUES (?1, 1)"
 				" ON CONFLICT (pattern_id) DO UPDATE SET successes = successes + 1",
 	[STMT_PAIRED_TOTAL] = "UPDATE verdict_totals SET successes = successes + 1 WHERE id = 1",

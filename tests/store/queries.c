@@ -219,6 +219,9 @@ static void same_ids(const char *path, const char *how, const struct answer *got
 #define RANK "trivial, confidence_lower_bound DESC, breadth DESC, component_count DESC, id"
 #define SHOWN_BY(name)                                                                                                 \
 	"id IN (SELECT pattern_id FROM sightings WHERE component_id IN (SELECT id FROM components WHERE " name "))"
+#define IN_SUBCATEGORY(name)                                                                                           \
+	"id IN (SELECT s.pattern_id FROM sightings s JOIN components o ON o.id = s.component_id"                       \
+	" WHERE o.subcategory = '" name "')"
 #define USES(library)                                                                                                  \
 	"id IN (SELECT pattern_id FROM sightings WHERE component_id IN (SELECT c.id FROM components c,"                \
 	" json_each(c.libraries_involved) j WHERE j.value = '" library "'))"
@@ -229,7 +232,7 @@ static const struct {
 } pattern_rows[] = {
 	{ "limit=10000", "1", RANK },
 	{ "category=ml/limit=1000", "category = 'ml'", RANK },
-	{ "subcategory=nlp/limit=1000", "subcategory = 'nlp'", RANK },
+	{ "subcategory=nlp/limit=1000", IN_SUBCATEGORY("nlp"), RANK },
 	{ "component_type=sensor/limit=1000", "component_type = 'sensor'", RANK },
 	{ "pattern_type=import/limit=1000", "pattern_type = 'import'", RANK },
 	{ "pattern_name=guard", "pattern_name = 'guard'", RANK },
@@ -261,7 +264,7 @@ static const struct {
 	{ "category=ml/component_type=operator/pattern_type=validation/limit=1000",
 	  "category = 'ml' AND component_type = 'operator' AND pattern_type = 'validation'", RANK },
 	{ "category=ml/library=torch/limit=1000", "category = 'ml' AND " USES("torch"), RANK },
-	{ "library=torch/subcategory=vision/limit=1000", "subcategory = 'vision' AND " USES("torch"), RANK },
+	{ "library=torch/subcategory=vision/limit=1000", IN_SUBCATEGORY("vision") " AND " USES("torch"), RANK },
 	{ "component=S3CopyOperator/pattern_type=import/limit=1000",
 	  "pattern_type = 'import' AND " SHOWN_BY("component_name = 'S3CopyOperator'"), RANK },
 	{ "text=isinstance/category=cloud/limit=1000", "category = 'cloud' AND " TEXT_OF " LIKE '%isinstance%'", RANK },
