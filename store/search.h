@@ -7,8 +7,10 @@
 
 /* SQL for the text of row A, of code_patterns or hand_texts. */
 #define PATTERN_TEXT(a)                                                                                                \
-	"pattern_text(" a ".component_name, " a ".pattern_type, " a ".pattern_name, " PATTERN_DATA(                    \
-		a, "$.code") ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message") ")"
+	"pattern_text(" a ".component_name, " a ".pattern_type, " a                                                    \
+	".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message") ")"
+/* A class's code is all of the class, which has the words of all its other patterns. */
+#define STATEMENT(a) "CASE " a ".pattern_type WHEN 'structural' THEN NULL ELSE " PATTERN_DATA(a, "$.code") " END"
 #define PATTERN_DATA(a, path)                                                                                          \
 	"CASE WHEN json_valid(" a ".pattern_data) THEN json_extract(" a ".pattern_data, '" path "') END"
 

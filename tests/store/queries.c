@@ -225,7 +225,9 @@ static void same_ids(const char *path, const char *how, const struct answer *got
 #define USES(library)                                                                                                  \
 	"id IN (SELECT pattern_id FROM sightings WHERE component_id IN (SELECT c.id FROM components c,"                \
 	" json_each(c.libraries_involved) j WHERE j.value = '" library "'))"
-#define TEXT_OF "lower(pattern_type || ' ' || pattern_name || ' ' || component_name || ' ' || pattern_data)"
+#define TEXT_OF                                                                                                        \
+	"lower(pattern_type || ' ' || pattern_name || ' ' || component_name || ' ' ||"                                 \
+	" CASE pattern_type WHEN 'structural' THEN json_remove(pattern_data, '$.code') ELSE pattern_data END)"
 
 static const struct {
 	const char *path, *where, *order;
