@@ -2,57 +2,14 @@
  * The extractor, by rows: sources and what must come out of them. A row that
  * fails names itself, and the loop goes on.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rows.h"
 
-#include <cmocka.h>
-
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "extract.h"
 #include "text.h"
-
-static int failures;
-
-static void fail_row(const char *row, const char *what, const char *got, const char *want)
-{
-	print_error("row \"%s\": %s\n   got: %s\n  want: %s\n", row, what, got, want);
-	failures++;
-}
-
-static void rows_done(void)
-{
-	int count = failures;
-
-	failures = 0;
-	assert_int_equal(count, 0);
-}
-
-static pf_extractor *extractor;
-
-static int setup(void **state)
-{
-	pf_err err = { 0 };
-
-	(void)state;
-	extractor = pf_extractor_new(NULL, &err);
-	if (!extractor)
-		print_error("%s\n", err.why); /* names the query and the byte where one does not compile */
-	return extractor ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	pf_extractor_free(extractor);
-	return 0;
-}
 
 static pf_module *extract(const char *row, const char *path, const char *source)
 {
@@ -236,20 +193,6 @@ static const struct {
 	{ "assignments", INIT "a):\n        self.a: int = a  # why\n", "initialization.assignments",
 	  "[{\"attribute\":\"a\",\"value\":\"a\"}]" },
 };
-
-static const cJSON *follow(const cJSON *json, const char *path)
-{
-	char part[64];
-
-	while (json && *path) {
-		size_t len = strcspn(path, ".");
-
-		snprintf(part, sizeof part, "%.*s", (int)len, path);
-		json = cJSON_IsArray(json) ? cJSON_GetArrayItem(json, atoi(part)) : cJSON_GetObjectItem(json, part);
-		path += len + (path[len] == '.');
-	}
-	return json;
-}
 
 static void test_records(void **state)
 {

@@ -4,14 +4,8 @@
  * in time, whatever the bytes are. By rows: one that fails names itself, and
  * the loop goes on.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "rows.h"
 
-#include <cmocka.h>
-
-#include <cjson/cJSON.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -19,42 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#include "extract.h"
 #include "text.h"
 
-static int failures;
-static pf_extractor *extractor;
 static const char *inputs; /* the directory that the fuzzer starts from */
-
-static void fail_row(const char *row, const char *what, const char *got, const char *want)
-{
-	print_error("row \"%s\": %s\n   got: %s\n  want: %s\n", row, what, got, want);
-	failures++;
-}
-
-static void rows_done(void)
-{
-	int count = failures;
-
-	failures = 0;
-	assert_int_equal(count, 0);
-}
-
-static int setup(void **state)
-{
-	pf_err err = { 0 };
-
-	(void)state;
-	extractor = pf_extractor_new(NULL, &err);
-	return extractor ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	pf_extractor_free(extractor);
-	return 0;
-}
 
 /* --- syntax errors --------------------------------------------------------------------------------------------- */
 
@@ -488,20 +449,6 @@ static const struct {
 	{ "a generator that awaits", RUN "return f(await x for x in y)\n", "execution.returns",
 	  "[\"f(await x for x in y)\"]" },
 };
-
-static const cJSON *follow(const cJSON *json, const char *path)
-{
-	char part[64];
-
-	while (json && *path) {
-		size_t len = strcspn(path, ".");
-
-		snprintf(part, sizeof part, "%.*s", (int)len, path);
-		json = cJSON_IsArray(json) ? cJSON_GetArrayItem(json, atoi(part)) : cJSON_GetObjectItem(json, part);
-		path += len + (path[len] == '.');
-	}
-	return json;
-}
 
 /* The template of the component's last pattern of that name, as JSON; NULL where there is none. */
 static char *last_template(const pf_component *component, const char *unit)
