@@ -92,7 +92,11 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 			   .attr = similar_attr,
 			   .lookup = similar_lookup,
 			   .list = similar_list },
-	[NODE_SIMILAR_LINK] = { .mode = S_IFLNK | 0777, .attr = similar_link_attr, .render = similar_link_render },
+	[NODE_SIMILAR_LINK] = { .mode = S_IFLNK | 0777,
+				.entry_ms = LONG,
+				.attr_ms = LONG,
+				.attr = similar_link_attr,
+				.render = similar_link_render },
 };
 
 uint64_t node_ino(struct node node)

@@ -455,9 +455,13 @@ static struct node similar_node(int64_t component, const struct result *result)
 	return (struct node){ NODE_SIMILAR_LINK, component << QUERIES_BITS | result->id };
 }
 
-static void fill_similar(struct node node, const char *name, int64_t mtime, struct node_attr *attr)
+/*
+ * Walking the mount comes by ten of these for each component, so the kernel may keep them. What it knows is never
+ * wrong: a name leads to the component that it says, whatever its rank now; and the link has no time but the mount's.
+ */
+static void fill_similar(struct pf_fs *fs, struct node node, const char *name, struct node_attr *attr)
 {
-	node_attr_fill(node, (int64_t)(sizeof "../../" - 1 + strlen(name)), mtime, 0, attr);
+	node_attr_fill(node, (int64_t)(sizeof "../../" - 1 + strlen(name)), fs->mounted_at, 0, attr);
 }
 
 int similar_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
@@ -474,7 +478,7 @@ int similar_lookup(struct pf_fs *fs, struct node dir, const char *name, struct n
 		struct result row = results_get(results.bytes, index);
 
 		*node = similar_node(dir.id, &row);
-		fill_similar(*node, row.name, row.mtime, attr);
+		fill_similar(fs, *node, row.name, attr);
 	}
 	snapshots_done(fs->snapshots, &results);
 	return index >= 0 ? 0 : pf_fail(err, ENOENT, "no such component is similar");
@@ -492,9 +496,12 @@ int similar_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_
 	count = results_of(snapshot.bytes).count;
 	for (int64_t i = rank_behind(cookie); i < count && !listing->full; i++) {
 		struct result row = results_get(snapshot.bytes, i);
+		struct node link = similar_node(dir.id, &row);
+		struct node_attr attr;
 
+		fill_similar(fs, link, row.name, &attr);
 		if (results_link_name(snapshot.bytes, i, name))
-			listing->emit(listing, name, similar_node(dir.id, &row), NULL, COOKIE_ROWS + i + 1);
+			listing->emit(listing, name, link, &attr, COOKIE_ROWS + i + 1);
 	}
 	snapshots_done(fs->snapshots, &snapshot);
 	return 0;
@@ -502,14 +509,11 @@ int similar_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_
 
 int similar_link_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
-	pf_component_entry entry;
 	struct named named;
 	int result = find_name(fs, node.id & ROW_MASK, &named, err);
 
 	if (result == 0)
-		result = pf_store_component_stat(fs->store, node.id & ROW_MASK, &entry, err);
-	if (result == 0)
-		fill_similar(node, named.name, entry.mtime, attr);
+		fill_similar(fs, node, named.name, attr);
 	return result;
 }
 
