@@ -21,8 +21,12 @@
 
 #include "store-internal.h"
 
-/* How far a walk goes before all are sorted instead. */
-enum { WALK_LIMIT = 20000 };
+/*
+ * How far a walk goes before all are sorted instead; and how far one goes
+ * before text= asks the index, whose cost grows with the word's frequency: a
+ * word that is frequent is found on the way.
+ */
+enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
 /* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
  * components count where their patterns are asked for. */
 #define SIMILAR_SIGHTINGS  "10000"
@@ -80,12 +84,15 @@ enum { WALK_LIMIT = 20000 };
 	" o.success_score DESC, a.id LIMIT " SIMILAR_COMPONENTS ") a"                                                  \
 	" CROSS JOIN sightings s ON s.component_id = a.id)"
 
+#define HAS_WORDS(a)                                                                                                   \
+	"may_have_words(" a ".component_name, " a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"     \
+	" AND has_words(" PATTERN_TEXT(a) ", :words)"
 /* What is not indexed yet is looked at. */
 #define CTE_MATCHES                                                                                                    \
 	"matches (id) AS (SELECT rowid FROM pattern_text WHERE pattern_text MATCH :text"                               \
 	" UNION ALL SELECT t.id FROM code_patterns t"                                                                  \
 	" WHERE t.id > (SELECT pattern_id FROM text_indexed WHERE id = 1)"                                             \
-	" AND has_words(" PATTERN_TEXT("t") ", :words))"
+	" AND " HAS_WORDS("t") ")"
 
 /* ---- keys ---- */
 
@@ -190,11 +197,11 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			     .component_from = "SELECT id, tier, similarity FROM alike" },
 	[KEY_TEXT] = { .resolve = resolve_text,
 		       .cte = CTE_MATCHES,
-		       .where = "has_words(" PATTERN_TEXT("p") ", :words)",
+		       .where = HAS_WORDS("p"),
 		       .from = "SELECT id, 0, 0 FROM matches",
 		       .pick = PICK_FEW,
 		       .component_cte = CTE_MATCHES,
-		       .component_where = SHOWS("has_words(" PATTERN_TEXT("q") ", :words)"),
+		       .component_where = SHOWS(HAS_WORDS("q")),
 		       .component_from =
 			       "SELECT DISTINCT s.component_id, 0, 0 FROM matches m CROSS JOIN code_patterns p"
 			       " ON p.id = m.id CROSS JOIN sightings s ON s.pattern_id = p.id"
@@ -242,6 +249,7 @@ struct resolving {
 	pf_text with;	      /* the file's name */
 	int source;	      /* the key that gives the candidates, or -1 */
 	int64_t patterns;     /* in the directories asked for */
+	int64_t walk;	      /* how far a walk may go */
 };
 
 static void resolving_free(struct resolving *r)
@@ -391,10 +399,12 @@ static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
 		pf_text_printf(sql, " AND %s.confidence_score < 0.9", alias);
 }
 
-/* The id of the first pattern for which CONDITION holds, in the order that a directory has by rank. */
-static void add_first(const struct resolving *r, const char *condition, const char *order, pf_text *sql)
+/* COLUMN of the first pattern for which CONDITION holds, in ORDER. */
+static void add_first(const struct resolving *r, const char *column, const char *condition, const char *order,
+		      pf_text *sql)
 {
-	pf_text_puts(sql, "(SELECT q.id FROM code_patterns q");
+	add_clause(sql, "(SELECT q.", column);
+	pf_text_puts(sql, " FROM code_patterns q");
 	add_index(r, false, sql);
 	add_clause(sql, " WHERE ", condition);
 	add_live(r, "q", sql);
@@ -402,18 +412,22 @@ static void add_first(const struct resolving *r, const char *condition, const ch
 	pf_text_puts(sql, " LIMIT 1)");
 }
 
+/* To begin with, each directory's first: from the index twice, which costs less than to seek its row. */
 static void add_walk_by_rank(const struct resolving *r, pf_text *sql)
 {
-	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT n.scope, n.rank_order, n.id FROM directories d"
-			  " CROSS JOIN code_patterns n ON n.id = ");
-	add_first(r, "q.scope = d.scope", "q.rank_order DESC, q.id", sql);
-	pf_text_puts(sql, " WHERE d.patterns > 0");
+	static const char order[] = "q.rank_order DESC, q.id";
+
+	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT d.scope, ");
+	add_first(r, "rank_order", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, ", ");
+	add_first(r, "id", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
 	add_scope(r, "d", sql);
 	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.rank_order, n.id FROM walk w"
 			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
-	add_first(r, "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
 	pf_text_puts(sql, ", ");
-	add_first(r, "q.scope = w.scope AND q.rank_order < w.place", "q.rank_order DESC, q.id", sql);
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place", order, sql);
 	pf_text_puts(sql, ") ORDER BY 2 DESC, 3 LIMIT :walk)");
 }
 
@@ -581,7 +595,7 @@ static void bind(const struct resolving *r, struct query *q)
 	if (said(r, KEY_TEXT))
 		query_named_text(q, ":words", r->words.bytes);
 	query_named_int(q, ":limit", pf_query_limit(r->query));
-	query_named_int(q, ":walk", WALK_LIMIT);
+	query_named_int(q, ":walk", r->walk);
 }
 
 /* How many candidates KEY has, at most as many as one more than LIMIT. */
@@ -604,6 +618,14 @@ static int count_candidates(struct resolving *r, enum key key, int limit, int *c
 	return rc < 0 ? rc : 0;
 }
 
+static bool is_only_source(const struct resolving *r, enum key key)
+{
+	for (int i = 0; i < QUERY_KEYS; i++)
+		if (i != (int)key && said(r, (enum key)i) && keys[i].pick == PICK_FEW)
+			return false;
+	return true;
+}
+
 static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf_err *err)
 {
 	int limit = how == RETRIEVE_BEST ? r->few : INT32_MAX - 1, least = limit;
@@ -619,6 +641,10 @@ static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf
 
 		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW)
 			continue;
+		if (how != RETRIEVE_BEST && is_only_source(r, (enum key)i)) {
+			r->source = i;
+			return 0;
+		}
 		rc = count_candidates(r, (enum key)i, least, &count, err);
 		if (rc < 0)
 			return rc;
@@ -657,16 +683,20 @@ static int count_in_scope(struct resolving *r, pf_err *err)
 }
 
 /* Everything that the statement needs to know; R is zeroed but for its first members. */
-static int resolve(struct resolving *r, enum retrieval_how how, pf_err *err)
+static int resolve(struct resolving *r, pf_err *err)
 {
 	int rc = 0;
 
 	r->source = -1;
+	r->walk = WALK_LIMIT;
 	for (int i = 0; i < QUERY_KEYS && rc == 0; i++)
 		if (said(r, (enum key)i) && keys[i].resolve)
 			rc = keys[i].resolve(r, (enum key)i, err);
-	if (rc < 0)
-		return rc;
+	return rc;
+}
+
+static int choose_source(struct resolving *r, enum retrieval_how how, pf_err *err)
+{
 	if (!pf_query_of_components(r->query))
 		return choose_pattern_source(r, how, err);
 	choose_component_source(r);
@@ -759,7 +789,7 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 {
 	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 }, members = { 0 };
 	bool components = pf_query_of_components(r->query);
-	bool cut = !components && is_walk(r, how) && r->patterns > WALK_LIMIT;
+	bool cut = !components && is_walk(r, how) && r->patterns > r->walk;
 	int rc;
 
 	make_sql(r, how, &sql);
@@ -788,6 +818,23 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 	return rc;
 }
 
+/* 1 where that was not enough, or was not to be tried. */
+static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result),
+		     void *arg, pf_err *err)
+{
+	int rc;
+
+	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++)
+		if (said(r, first_sources[i]))
+			return 1;
+	if (!said(r, KEY_TEXT) || pf_query_of_components(r->query) || !is_walk(r, how))
+		return 1;
+	r->walk = WALK_AHEAD + 2 * pf_query_limit(r->query);
+	rc = r->patterns > r->walk ? run(r, how, each, arg, err) : 1;
+	r->walk = WALK_LIMIT;
+	return rc;
+}
+
 int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int few,
 	     int (*each)(void *arg, const pf_result *result), void *arg, pf_err *err)
 {
@@ -797,12 +844,20 @@ int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int
 		cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query, .few = few };
 
 	if (rc == 0)
-		rc = resolve(&r, how, err);
+		rc = resolve(&r, err);
 	if (rc == 0)
 		rc = count_in_scope(&r, err);
 	if (rc == 0)
+		rc = run_ahead(&r, how, each, arg, err);
+	if (rc <= 0)
+		return rc;
+	rc = choose_source(&r, how, err);
+	if (rc == 0)
 		rc = run(&r, how, each, arg, err);
-	return rc > 0 ? run(&r, RETRIEVE_SORTED, each, arg, err) : rc;
+	if (rc <= 0)
+		return rc;
+	rc = choose_source(&r, RETRIEVE_SORTED, err);
+	return rc < 0 ? rc : run(&r, RETRIEVE_SORTED, each, arg, err);
 }
 
 int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how, int few, pf_text *sql, pf_err *err)
@@ -813,7 +868,9 @@ int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how
 		cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query, .few = few };
 
 	if (rc == 0)
-		rc = resolve(&r, how, err);
+		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = choose_source(&r, how, err);
 	if (rc < 0)
 		return rc;
 	make_sql(&r, how, sql);
@@ -835,7 +892,9 @@ int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count,
 
 	*count = 0;
 	if (rc == 0)
-		rc = resolve(&r, RETRIEVE_COUNT, err);
+		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = choose_source(&r, RETRIEVE_COUNT, err);
 	if (rc < 0)
 		return rc;
 	make_sql(&r, RETRIEVE_COUNT, &sql);

@@ -398,7 +398,8 @@ static const char *const version_2[] = {
 	"CREATE INDEX code_patterns_failing ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
 	"  component_count, complexity_range) WHERE archived = 0 AND component_count > 0 AND confidence_score < 0.9;",
 	"CREATE INDEX code_patterns_by_subcategory ON code_patterns (subcategory) WHERE subcategory IS NOT NULL;",
-	"CREATE INDEX components_by_place ON components (category, component_type, subcategory);",
+	"CREATE INDEX components_by_place ON components (category, component_type, subcategory, success_score,"
+	"  success_count, failure_count, pattern_count);",
 	"CREATE INDEX pattern_combinations_by_b ON pattern_combinations (pattern_b);",
 
 	/*

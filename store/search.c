@@ -9,6 +9,7 @@
 #include "search.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "store-internal.h"
 
@@ -113,6 +114,49 @@ static void has_words(sqlite3_context *context, int count, sqlite3_value **value
 		sqlite3_result_int(context, l.missing == 0);
 }
 
+/* ---- may_have_words(…, words) ---- */
+
+/* True where every character of JSON stands for itself, as far as words are concerned: no accents, no \u0041. */
+static bool is_plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text >= 0x80 || (text[0] == '\\' && text[1] == 'u'))
+			return false;
+	return true;
+}
+
+static bool is_anywhere(const char *const *texts, int count, const char *word)
+{
+	for (int i = 0; i < count; i++)
+		if (strcasestr(texts[i], word))
+			return true;
+	return false;
+}
+
+static void may_have_words(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *texts[8];
+	const char *words = (const char *)sqlite3_value_text(values[count - 1]);
+	char word[256];
+	bool may = true;
+
+	for (int i = 0; i < count - 1; i++) {
+		texts[i] = (const char *)sqlite3_value_text(values[i]);
+		if (!texts[i])
+			texts[i] = "";
+		if (!is_plain(texts[i]))
+			words = NULL;
+	}
+	while (may && words && *words) {
+		size_t len = strcspn(words, " ");
+
+		snprintf(word, sizeof word, "%.*s", (int)len, words);
+		may = is_anywhere(texts, count - 1, word);
+		words += len + (words[len] == ' ');
+	}
+	sqlite3_result_int(context, may);
+}
+
 /* ---- pattern_text(…) ---- */
 
 static bool is_capital(char c)
@@ -204,9 +248,8 @@ int search_functions(struct connection *conn, pf_err *err)
 		int arguments;
 		void (*run)(sqlite3_context *, int, sqlite3_value **);
 	} functions[] = {
-		{ "pattern_text", 6, pattern_text },
-		{ "has_words", 2, has_words },
-		{ "idf", 2, idf },
+		{ "pattern_text", 6, pattern_text },	 { "has_words", 2, has_words },
+		{ "may_have_words", 5, may_have_words }, { "idf", 2, idf },
 		{ "lower_bound", 2, lower_bound },
 	};
 	int rc;

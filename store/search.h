@@ -18,6 +18,8 @@ struct connection;
  * Adds the SQL functions of this project to CONN:
  *   pattern_text(component_name, pattern_type, pattern_name, code, template, message)
  *   has_words(text, words)   1 where each of WORDS begins a word of TEXT
+ *   may_have_words(component_name, pattern_type, pattern_name, pattern_data, words)
+ *                            0 where the pattern's text surely has not; cheaper
  *   idf(sightings, components)
  *   lower_bound(success, failure)
  */

@@ -570,6 +570,7 @@ static void text_is_indexed(void **state)
 {
 	struct fixture *f = *state;
 	int64_t before = count_of(f, "text=xcom_pull");
+	struct answer got, expected;
 
 	assert_asks(f, "SELECT pattern_id FROM text_indexed", 0);
 	for (int i = 0; i < 120; i++) {
@@ -587,6 +588,16 @@ static void text_is_indexed(void **state)
 	if (ask(f, "SELECT pattern_id FROM text_indexed") < 256)
 		fail_msg("%lld patterns", (long long)ask(f, "SELECT max(id) FROM code_patterns"));
 	assert_int_equal(count_of(f, "text=xcom_pull"), before);
+	/* A frequent word is found on the way, a rare one is not: both answer alike. */
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const paths[] = { "text=operator/limit=3", "text=xcom_pull/limit=3",
+						     "text=operator/sort=name/limit=3" };
+
+		ask_query(f, paths[i], RETRIEVE_BEST, RETRIEVAL_FEW, &got);
+		ask_query(f, paths[i], RETRIEVE_SORTED, RETRIEVAL_FEW, &expected);
+		assert_int_equal(got.count, 3);
+		same_ids(paths[i], "ahead", &got, &expected);
+	}
 	assert_true(count_of(f, "text=Exception7") >= 1);
 	/* A pattern that is changed by hand is found by its new words, and no longer by the old. */
 	run_sql(f, "UPDATE code_patterns SET pattern_data = replace(pattern_data, 'xcom_pull', 'teleport')"
