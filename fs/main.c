@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,12 +261,21 @@ static int run(struct options *options, pf_err *err)
 	return result;
 }
 
+/* Large documents come and go: what they took goes back to the system at once. */
+static void return_memory(void)
+{
+#ifdef M_MMAP_THRESHOLD
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	pf_err err = { 0 };
 	int result = options_parse(argc, argv, &options, &err);
 
+	return_memory();
 	pf_log_verbose(options.debug);
 	if (result == 0 && options.help)
 		options_usage();
