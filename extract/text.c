@@ -215,8 +215,16 @@ static bool inside_inline(const pf_json *json)
 	return json->depth > 0 && json->is_inline[json->depth - 1];
 }
 
+/* The gap that is due: behind the comma, where there is one. */
+static void fill_gap(pf_json *json)
+{
+	for (; json->gap > 0; json->gap--)
+		pf_text_add(json->out, " ", 1);
+}
+
 static void line_break(pf_json *json, int depth)
 {
+	fill_gap(json);
 	pf_text_add(json->out, "\n", 1);
 	for (int i = 0; i < depth + json->base; i++)
 		pf_text_add(json->out, "  ", 2);
@@ -315,6 +323,11 @@ void pf_json_int(pf_json *json, const char *key, int64_t value)
 {
 	lead(json, key);
 	pf_text_printf(json->out, "%lld", (long long)value);
+}
+
+void pf_json_gap(pf_json *json, int spaces)
+{
+	json->gap = json->compact ? 0 : spaces;
 }
 
 void pf_json_ratio(pf_json *json, const char *key, double value)
