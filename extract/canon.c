@@ -1,6 +1,7 @@
 #include "canon.h"
 #include "known.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* --- text as written, folded ---------------------------------------------------------------------------------- */
@@ -159,7 +160,6 @@ bool string_value(const struct tree *tree, uint32_t n, slice *value)
 {
 	uint32_t start, end;
 
-	n = n == NONE ? n : unwrap(tree, n);
 	if (kind_of(tree, n) != K_string || prefix_has(tree, n, "fF"))
 		return false;
 	start = child_kind(tree, n, K_string_start);
@@ -170,19 +170,39 @@ bool string_value(const struct tree *tree, uint32_t n, slice *value)
 	return true;
 }
 
-/* The string with double quotes, where that needs no escapes. */
+/* One string with double quotes and no idle prefix, where that needs no escapes. */
+static void string_write(const struct tree *tree, uint32_t n, pf_text *out)
+{
+	uint32_t start = child_kind(tree, n, K_string_start), end = child_kind(tree, n, K_string_end);
+	slice inside, text = text_of(tree, n);
+
+	if (start != NONE && end != NONE) {
+		inside = (slice){ tree->source + tree->nodes[start].end,
+				  tree->nodes[end].start - tree->nodes[start].end };
+		if (!memchr(inside.at, '"', inside.len) && !memchr(inside.at, '\\', inside.len) &&
+		    !memchr(inside.at, '\n', inside.len)) {
+			pf_text_puts(out, prefix_has(tree, n, "bB") ? "b\"" : prefix_has(tree, n, "fF") ? "f\"" : "\"");
+			pf_text_add(out, inside.at, inside.len);
+			pf_text_puts(out, "\"");
+			return;
+		}
+	}
+	pf_text_add(out, text.at, text.len);
+}
+
 static void literal_write(const struct tree *tree, uint32_t n, pf_text *out)
 {
-	slice value, text = text_of(tree, n);
+	bool first = true;
 
-	if (!string_value(tree, n, &value) || memchr(value.at, '"', value.len) || memchr(value.at, '\\', value.len) ||
-	    memchr(value.at, '\n', value.len) || prefix_has(tree, n, "bBrR")) {
-		pf_text_add(out, text.at, text.len);
+	if (kind_of(tree, n) == K_string) {
+		string_write(tree, n, out);
 		return;
 	}
-	pf_text_add(out, "\"", 1);
-	pf_text_add(out, value.at, value.len);
-	pf_text_add(out, "\"", 1);
+	FOR_NAMED (tree, n, part) {
+		pf_text_puts(out, first ? "" : " ");
+		string_write(tree, part, out);
+		first = false;
+	}
 }
 
 /* --- names ----------------------------------------------------------------------------------------------------- */
@@ -198,50 +218,114 @@ slice import_name(const struct tree *tree, uint32_t import)
 	return text_of(tree, import + 1);
 }
 
+void dotted_write(slice name, pf_text *out)
+{
+	uint32_t past = 0;
+
+	for (uint32_t i = 0; i <= name.len; i++)
+		if (i == name.len || strchr(" \t\f\n\\", name.at[i])) {
+			pf_text_add(out, name.at + past, i - past);
+			past = i + 1;
+		}
+}
+
 static void identifier_write(const struct scopes *scopes, uint32_t n, pf_text *out)
 {
 	uint32_t b = scope_resolve(scopes, n);
+	uint32_t flags = b == NONE ? 0 : scopes->bindings[b].flags;
 	slice name = text_of(scopes->tree, n);
 
-	if (b != NONE && scopes->bindings[b].flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
+	if (flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
 		name = import_name(scopes->tree, scopes->bindings[b].import);
-	pf_text_add(out, name.at, name.len);
+	else if (flags & BIND_SELF)
+		name = flags & BIND_CLS ? SLICE("cls") : SLICE("self");
+	dotted_write(name, out);
+}
+
+/* The attributes that are asked of the node FIRST, up to N: `.b.c`. */
+static void attributes_write(const struct tree *tree, uint32_t first, uint32_t n, pf_text *out)
+{
+	while (first != n && !out->failed) {
+		uint32_t name;
+
+		first = parent_of(tree, first);
+		name = child_field(tree, first, F_attribute);
+		if (name == NONE)
+			return;
+		pf_text_add(out, ".", 1);
+		pf_text_add(out, text_of(tree, name).at, text_of(tree, name).len);
+	}
 }
 
 void name_write(const struct scopes *scopes, uint32_t n, pf_text *out)
 {
 	const struct tree *tree = scopes->tree;
-	uint32_t end;
+	uint32_t root = n;
 
-	n = unwrap(tree, n);
-	end = tree->nodes[n].end;
-	for (uint32_t first = n; first < tree->nodes[n].next; first++) {
-		if (tree->nodes[first].kind == K_attribute)
-			continue;
-		if (tree->nodes[first].kind == K_identifier) {
-			identifier_write(scopes, first, out);
-			if (tree->nodes[first].end < end && first + 1 < tree->count)
-				text_write_range(tree, first + 1, end, out);
-		} else {
-			text_write_range(tree, first, end, out);
+	while (kind_of(tree, root) == K_attribute && child_field(tree, root, F_object) != NONE)
+		root = child_field(tree, root, F_object);
+	if (kind_of(tree, root) == K_identifier)
+		identifier_write(scopes, root, out);
+	else
+		text_write(tree, root, out);
+	attributes_write(tree, root, n, out);
+}
+
+uint32_t own_attribute(const struct scopes *scopes, uint32_t n)
+{
+	const struct tree *tree = scopes->tree;
+	uint32_t object = child_field(tree, n, F_object), name = child_field(tree, n, F_attribute), scope;
+
+	if (name == NONE || kind_of(tree, object) != K_identifier)
+		return NONE;
+	scope = scope_of_self(scopes, object);
+	if (scope == NONE || is_airflow_attribute(text_of(tree, name)) || is_airflow_method(text_of(tree, name)))
+		return NONE;
+	return scope_attribute(scopes, scope, text_of(tree, name));
+}
+
+void type_write(const struct scopes *scopes, uint32_t n, pf_text *out)
+{
+	const struct tree *tree = scopes->tree;
+	uint32_t at = n, b;
+
+	for (; kind_of(tree, at) == K_attribute; at = child_field(tree, at, F_object)) {
+		if (own_attribute(scopes, at) != NONE)
+			break;
+	}
+	if (kind_of(tree, at) == K_identifier) {
+		b = scope_resolve(scopes, at);
+		if (b == NONE || scopes->bindings[b].flags & (BIND_IMPORT | BIND_CLASS | BIND_SELF)) {
+			name_write(scopes, n, out);
+			return;
 		}
+	} else if (kind_of(tree, at) != K_attribute) {
+		pf_text_puts(out, "$expr");
 		return;
 	}
+	pf_text_puts(out, "$");
+	attributes_write(tree, at, n, out);
 }
 
 /* --- keys of lookups ------------------------------------------------------------------------------------------- */
 
-static const char *const lookup_names[] = { "context", "params", "conf", "kwargs", "dag_run", "conn", "extra_dejson" };
+static const char *const lookup_names[] = { "context", "params", "conf", "dag_run", "conn", "extra_dejson" };
 
 /* The last name of the expression that is looked into: `dag_run.conf` gives conf, `context["params"]` params. */
-static bool is_lookup_object(const struct tree *tree, uint32_t n)
+static bool is_lookup_object(const struct scopes *scopes, uint32_t n)
 {
+	const struct tree *tree = scopes->tree;
 	slice name;
-	uint32_t key;
+	uint32_t key, b;
 
 	switch (kind_of(tree, n)) {
 	case K_identifier:
+		b = scope_resolve(scopes, n);
+		if (scope_is_keywords(scopes, b))
+			return true;
 		name = text_of(tree, n);
+		if (b != NONE && scopes->bindings[b].flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
+			name = slice_last(import_name(tree, scopes->bindings[b].import));
 		break;
 	case K_attribute:
 		key = child_field(tree, n, F_attribute);
@@ -254,8 +338,10 @@ static bool is_lookup_object(const struct tree *tree, uint32_t n)
 			return false;
 		break;
 	case K_call:
-		name = text_of(tree, n);
-		return slice_starts(name, "get_current_context");
+		key = child_field(tree, n, F_function);
+		if (kind_of(tree, key) == K_attribute)
+			key = child_field(tree, key, F_attribute);
+		return key != NONE && slice_is(text_of(tree, key), "get_current_context");
 	default:
 		return false;
 	}
@@ -265,8 +351,9 @@ static bool is_lookup_object(const struct tree *tree, uint32_t n)
 	return slice_ends(name, "context");
 }
 
-static bool is_lookup_call(const struct tree *tree, uint32_t call)
+static bool is_lookup_call(const struct scopes *scopes, uint32_t call)
 {
+	const struct tree *tree = scopes->tree;
 	uint32_t function = child_field(tree, call, F_function);
 	uint32_t method = child_field(tree, function, F_attribute);
 	slice name;
@@ -275,7 +362,7 @@ static bool is_lookup_call(const struct tree *tree, uint32_t call)
 		return false;
 	name = text_of(tree, method);
 	return (slice_starts(name, "get") || slice_is(name, "pop") || slice_is(name, "setdefault")) &&
-	       is_lookup_object(tree, child_field(tree, function, F_object));
+	       is_lookup_object(scopes, child_field(tree, function, F_object));
 }
 
 bool is_lookup_key(const struct scopes *scopes, uint32_t n)
@@ -288,18 +375,18 @@ bool is_lookup_key(const struct scopes *scopes, uint32_t n)
 		return false;
 	switch (kind_of(tree, above)) {
 	case K_subscript:
-		return tree->nodes[n].field == F_subscript && is_lookup_object(tree, child_field(tree, above, F_value));
+		return tree->nodes[n].field == F_subscript &&
+		       is_lookup_object(scopes, child_field(tree, above, F_value));
 	case K_comparison_operator: { /* "x" in context */
 		uint32_t last = last_named(tree, above);
 
-		return last != n && is_lookup_object(tree, last) &&
-		       (kind_of(tree, n + 1) == T_IN || kind_of(tree, tree->nodes[n].next) == T_IN ||
-			kind_of(tree, tree->nodes[n].next) == T_NOT_IN);
+		return last != n && is_lookup_object(scopes, last) &&
+		       (child_kind(tree, above, T_IN) != NONE || child_kind(tree, above, T_NOT_IN) != NONE);
 	}
 	case K_argument_list:
 		call = parent_of(tree, above);
 		/* conf.get("section", "key") names with both. */
-		return kind_of(tree, call) == K_call && first_named(tree, above) == n && is_lookup_call(tree, call);
+		return kind_of(tree, call) == K_call && first_named(tree, above) == n && is_lookup_call(scopes, call);
 	case K_keyword_argument: {
 		uint32_t name = child_field(tree, above, F_name), function;
 
@@ -355,10 +442,10 @@ static void annotation_name(const struct scopes *scopes, uint32_t n, pf_text *ou
 	}
 }
 
-/* What an annotation is inside its wrappers: `type`, parentheses. */
+/* What an annotation is inside its wrapper. */
 static uint32_t annotation_inner(const struct tree *tree, uint32_t n)
 {
-	while (kind_of(tree, n) == K_type || kind_of(tree, n) == K_parenthesized_expression) {
+	while (kind_of(tree, n) == K_type) {
 		uint32_t inner = first_named(tree, n);
 
 		if (inner == NONE)
@@ -626,7 +713,8 @@ static void number_write(struct writer *writer, uint32_t binding, enum kind abov
 		b->number = ++canon->numbers;
 	}
 	gap(writer, K_identifier, above);
-	pf_text_printf(&canon->text, "$%u", b->number);
+	pf_text_add(&canon->text, "$", 1);
+	pf_text_int(&canon->text, b->number);
 }
 
 static bool is_exception_position(const struct tree *tree, uint32_t n)
@@ -648,7 +736,6 @@ static bool is_exception_position(const struct tree *tree, uint32_t n)
 		case K_tuple:
 		case K_attribute:
 		case K_as_pattern:
-		case K_parenthesized_expression:
 			break;
 		default:
 			return false;
@@ -658,19 +745,161 @@ static bool is_exception_position(const struct tree *tree, uint32_t n)
 	return false;
 }
 
-/* The class attribute that the attribute node N names, where the component binds it and Airflow gives it no meaning. */
-static uint32_t own_attribute(const struct scopes *scopes, uint32_t n)
-{
-	const struct tree *tree = scopes->tree;
-	uint32_t object = child_field(tree, n, F_object), name = child_field(tree, n, F_attribute), scope;
+/* --- parentheses ----------------------------------------------------------------------------------------------- */
 
-	if (name == NONE || kind_of(tree, object) != K_identifier)
-		return NONE;
-	scope = scope_of_self(scopes, object);
-	if (scope == NONE || is_airflow_attribute(text_of(tree, name)) || is_airflow_method(text_of(tree, name)))
-		return NONE;
-	return scope_attribute(scopes, scope, text_of(tree, name));
+/* How tightly an expression binds, and how tightly one has to where it stands. */
+enum binds {
+	BINDS_YIELD,
+	BINDS_NAMED,
+	BINDS_LAMBDA,
+	BINDS_CONDITIONAL,
+	BINDS_OR,
+	BINDS_AND,
+	BINDS_NOT,
+	BINDS_COMPARISON,
+	BINDS_BAR,
+	BINDS_XOR,
+	BINDS_AMPERSAND,
+	BINDS_SHIFT,
+	BINDS_SUM,
+	BINDS_PRODUCT,
+	BINDS_SIGN,
+	BINDS_POWER,
+	BINDS_AWAIT,
+	BINDS_PRIMARY,
+};
+
+static const struct {
+	const char *sign;
+	enum binds binds;
+} signs[] = {
+	{ "|", BINDS_BAR },	{ "^", BINDS_XOR },	 { "&", BINDS_AMPERSAND }, { "<<", BINDS_SHIFT },
+	{ ">>", BINDS_SHIFT },	{ "+", BINDS_SUM },	 { "-", BINDS_SUM },	   { "*", BINDS_PRODUCT },
+	{ "/", BINDS_PRODUCT }, { "//", BINDS_PRODUCT }, { "%", BINDS_PRODUCT },   { "@", BINDS_PRODUCT },
+	{ "**", BINDS_POWER },
+};
+
+static enum binds binary_binds(const struct tree *tree, uint32_t n)
+{
+	uint32_t sign = child_field(tree, n, F_operator);
+
+	for (size_t i = 0; sign != NONE && i < sizeof signs / sizeof *signs; i++)
+		if (slice_is(text_of(tree, sign), signs[i].sign))
+			return signs[i].binds;
+	return BINDS_PRIMARY;
 }
+
+static enum binds boolean_binds(const struct tree *tree, uint32_t n)
+{
+	return kind_of(tree, child_field(tree, n, F_operator)) == T_OR ? BINDS_OR : BINDS_AND;
+}
+
+static enum binds binds_of(const struct tree *tree, uint32_t n)
+{
+	switch (kind_of(tree, n)) {
+	case K_yield:
+		return BINDS_YIELD;
+	case K_named_expression:
+		return BINDS_NAMED;
+	case K_lambda:
+		return BINDS_LAMBDA;
+	case K_conditional_expression:
+		return BINDS_CONDITIONAL;
+	case K_boolean_operator:
+		return boolean_binds(tree, n);
+	case K_not_operator:
+		return BINDS_NOT;
+	case K_comparison_operator:
+		return BINDS_COMPARISON;
+	case K_binary_operator:
+		return binary_binds(tree, n);
+	case K_unary_operator:
+		return BINDS_SIGN;
+	case K_await:
+		return BINDS_AWAIT;
+	default:
+		return BINDS_PRIMARY;
+	}
+}
+
+/* What the place of N asks for: operands of one operator group from the left, those of ** from the right. */
+static enum binds binds_needed(const struct tree *tree, uint32_t n)
+{
+	uint32_t above = parent_of(tree, n);
+	enum field field = (enum field)tree->nodes[n].field;
+	enum binds own;
+
+	switch (kind_of(tree, above)) {
+	case K_expression_statement:
+	case K_assignment:
+	case K_augmented_assignment:
+		return BINDS_YIELD;
+	case K_boolean_operator:
+		own = boolean_binds(tree, above);
+		return field == F_right ? own + 1 : own;
+	case K_binary_operator:
+		own = binary_binds(tree, above);
+		if (own == BINDS_POWER)
+			return field == F_right ? BINDS_SIGN : BINDS_AWAIT;
+		return field == F_right ? own + 1 : own;
+	case K_not_operator:
+		return BINDS_NOT;
+	case K_comparison_operator:
+	case K_list_splat:
+	case K_dictionary_splat:
+		return BINDS_BAR;
+	case K_unary_operator:
+		return BINDS_SIGN;
+	case K_await:
+		return BINDS_PRIMARY;
+	case K_conditional_expression:
+		return n == last_named(tree, above) ? BINDS_LAMBDA : BINDS_OR;
+	case K_for_in_clause:
+	case K_if_clause:
+		return BINDS_OR;
+	case K_attribute:
+		return field == F_object ? BINDS_PRIMARY : BINDS_YIELD;
+	case K_call:
+		return field == F_function ? BINDS_PRIMARY : BINDS_YIELD;
+	case K_subscript:
+		return field == F_value ? BINDS_PRIMARY : BINDS_NAMED;
+	case K_lambda:
+	case K_pair:
+	case K_slice:
+	case K_keyword_argument:
+	case K_default_parameter:
+	case K_as_pattern:
+		return BINDS_LAMBDA;
+	default:
+		return BINDS_NAMED;
+	}
+}
+
+/* The parentheses that are due before N, whatever the source has: its own where it binds looser than its place asks. */
+static void open_parenthesis(struct writer *writer, uint32_t n)
+{
+	struct canon *canon = writer->canon;
+	const struct tree *tree = canon->tree;
+
+	if (n == writer->top || !tree->nodes[n].named || is_leaf(tree, n) || binds_of(tree, n) >= binds_needed(tree, n))
+		return;
+	if (!array_room(&canon->open, &canon->open_room, canon->open_count, sizeof *canon->open)) {
+		canon->text.failed = true;
+		return;
+	}
+	canon->open[canon->open_count++] = tree->nodes[n].next;
+	put(writer, T_OPEN, K_PARENTHESIS, SLICE("("));
+}
+
+static void close_parentheses(struct writer *writer, uint32_t n)
+{
+	struct canon *canon = writer->canon;
+
+	for (; canon->open_count && canon->open[canon->open_count - 1] <= n; canon->open_count--)
+		put(writer, T_CLOSE, K_PARENTHESIS, SLICE(")"));
+}
+
+/* --- tokens ---------------------------------------------------------------------------------------------------- */
 
 static void write_identifier(struct writer *writer, uint32_t n)
 {
@@ -681,8 +910,9 @@ static void write_identifier(struct writer *writer, uint32_t n)
 	slice name = text_of(tree, n);
 	uint32_t b, flags;
 
-	if (writer->flags & CANON_NAMES || (above == K_keyword_argument && node->field == F_name) ||
-	    above == K_keyword_pattern) {
+	if ((above == K_keyword_argument && node->field == F_name) || above == K_keyword_pattern ||
+	    (writer->flags & CANON_NAMES && (above == K_aliased_import || above == K_attribute) &&
+	     node->field != F_object)) {
 		put(writer, K_identifier, above, name);
 		return;
 	}
@@ -696,62 +926,19 @@ static void write_identifier(struct writer *writer, uint32_t n)
 	}
 	b = scope_resolve(scopes, n);
 	flags = b == NONE ? 0 : scopes->bindings[b].flags;
-	if (b == NONE || above == K_dotted_name)
+	if (b == NONE || (above == K_dotted_name && !is_capture(tree, n)))
 		put(writer, K_identifier, above, name);
 	else if (flags & BIND_SELF)
 		put(writer, K_identifier, above, flags & BIND_CLS ? SLICE("cls") : SLICE("self"));
-	else if (flags & BIND_IMPORT && scopes->bindings[b].import != NONE)
-		put(writer, K_identifier, above, import_name(tree, scopes->bindings[b].import));
+	else if (flags & BIND_IMPORT && scopes->bindings[b].import != NONE) {
+		gap(writer, K_identifier, above);
+		dotted_write(import_name(tree, scopes->bindings[b].import), &writer->canon->text);
+	} else if (writer->flags & CANON_NAMES)
+		put(writer, K_identifier, above, name);
 	else if (flags & BIND_CLASS && is_exception_position(tree, n))
 		put(writer, K_identifier, above, name);
 	else
 		number_write(writer, b, above);
-}
-
-/* Parentheses that change nothing: around what binds tighter than anything, or where nothing else stands. */
-static bool is_redundant(const struct tree *tree, uint32_t n)
-{
-	switch (kind_of(tree, unwrap(tree, n))) {
-	case K_identifier:
-	case K_attribute:
-	case K_subscript:
-	case K_call:
-	case K_string:
-	case K_concatenated_string:
-	case K_list:
-	case K_dictionary:
-	case K_tuple:
-	case K_true:
-	case K_false:
-	case K_none:
-		return true;
-	case K_yield:
-	case K_named_expression:
-		return false;
-	default:
-		break;
-	}
-	switch (parent_kind(tree, n)) {
-	case K_binary_operator:
-	case K_boolean_operator:
-	case K_comparison_operator:
-	case K_not_operator:
-	case K_unary_operator:
-	case K_conditional_expression:
-	case K_attribute:
-	case K_subscript:
-	case K_call:
-	case K_await:
-	case K_lambda:
-	case K_list_splat:
-	case K_dictionary_splat:
-	case K_for_in_clause:
-	case K_if_clause:
-	case K_interpolation:
-		return false;
-	default:
-		return true;
-	}
 }
 
 static bool is_trailing_comma(const struct tree *tree, uint32_t n)
@@ -769,15 +956,68 @@ static bool is_trailing_comma(const struct tree *tree, uint32_t n)
 	       tree->nodes[above].kind == K_dictionary || tree->nodes[above].kind == K_set;
 }
 
+/* A tuple where a list of expressions would do: `return (a, b)`, `for (a, b) in c`, `a[(b, c)]`. */
+static bool is_bare_tuple(const struct tree *tree, uint32_t tuple)
+{
+	enum field field = (enum field)tree->nodes[tuple].field;
+
+	if (first_named(tree, tuple) == NONE)
+		return false;
+	switch (parent_kind(tree, tuple)) {
+	case K_expression_statement:
+	case K_return_statement:
+	case K_yield:
+		return true;
+	case K_assignment:
+	case K_augmented_assignment:
+	case K_for_statement:
+		return field == F_left || field == F_right;
+	case K_for_in_clause:
+		return field == F_left;
+	case K_subscript:
+		return field == F_subscript;
+	default:
+		return false;
+	}
+}
+
+/* Round brackets that Python can do without, where they are part of something: those that only group are none. */
+static bool is_idle_bracket(const struct tree *tree, uint32_t n)
+{
+	uint32_t above = parent_of(tree, n), arguments;
+
+	switch (kind_of(tree, above)) {
+	case K_import_from_statement:
+	case K_future_import_statement:
+	case K_with_clause:
+		return true;
+	case K_tuple:
+	case K_tuple_pattern:
+		return is_bare_tuple(tree, above);
+	case K_generator_expression: /* f((x for x in y)) */
+		arguments = parent_of(tree, above);
+		return kind_of(tree, arguments) == K_argument_list &&
+		       first_named(tree, arguments) == last_named(tree, arguments);
+	default:
+		return false;
+	}
+}
+
 static void write_token(struct writer *writer, uint32_t n)
 {
 	const struct tree *tree = writer->canon->tree;
 	const struct node *node = &tree->nodes[n];
 	enum kind above = parent_kind(tree, n);
-	uint32_t statement = node->parent;
 
 	switch (node->kind) {
 	case T_SEMICOLON:
+	case K_PARENTHESIS:
+		return;
+	case T_NOT_IN: /* one token, with whatever stands in it */
+		put(writer, T_NOT_IN, above, SLICE("not in"));
+		return;
+	case T_IS_NOT:
+		put(writer, T_IS_NOT, above, SLICE("is not"));
 		return;
 	case T_COMMA:
 		if (is_trailing_comma(tree, n))
@@ -785,14 +1025,15 @@ static void write_token(struct writer *writer, uint32_t n)
 		break;
 	case T_OPEN:
 	case T_CLOSE:
-		if (above == K_parenthesized_expression && is_redundant(tree, statement))
-			return;
-		if (above == K_import_from_statement || above == K_future_import_statement)
+		if (is_idle_bracket(tree, n))
 			return;
 		break;
 	default:
 		break;
 	}
+	/* f(x for x in y) has the brackets of the generator for its own. */
+	if (above == K_generator_expression && parent_kind(tree, node->parent) == K_call)
+		above = K_argument_list;
 	if (node->end > node->start)
 		put(writer, (enum kind)node->kind, above, text_of(tree, n));
 }
@@ -857,10 +1098,7 @@ static bool write_whole(struct writer *writer, uint32_t n)
 		if (writer->flags & CANON_LITERALS || is_lookup_key(writer->canon->scopes, n) ||
 		    (writer->flags & CANON_JINJA && has_jinja(text_of(tree, n)))) {
 			gap(writer, K_string, above);
-			if (kind_of(tree, n) == K_string)
-				literal_write(tree, n, &writer->canon->text);
-			else
-				text_write(tree, n, &writer->canon->text);
+			literal_write(tree, n, &writer->canon->text);
 		} else {
 			put(writer, K_string, above, SLICE("$str"));
 		}
@@ -900,8 +1138,15 @@ void canon_write(struct canon *canon, uint32_t n, unsigned flags)
 	const struct tree *tree = canon->tree;
 	struct writer writer = { .canon = canon, .flags = flags, .top = n };
 
+	canon->open_count = 0;
 	for (uint32_t end = tree->nodes[n].next; n < end && !clock_late(tree->clock);) {
-		if (is_extra(tree, n) || write_layout(&writer, n) || write_whole(&writer, n)) {
+		close_parentheses(&writer, n);
+		if (is_extra(tree, n) || write_layout(&writer, n)) {
+			n = tree->nodes[n].next;
+			continue;
+		}
+		open_parenthesis(&writer, n);
+		if (write_whole(&writer, n)) {
 			n = tree->nodes[n].next;
 		} else {
 			if (is_leaf(tree, n))
@@ -909,4 +1154,11 @@ void canon_write(struct canon *canon, uint32_t n, unsigned flags)
 			n++;
 		}
 	}
+	close_parentheses(&writer, NONE);
+}
+
+void canon_free(struct canon *canon)
+{
+	pf_text_free(&canon->text);
+	free(canon->open);
 }

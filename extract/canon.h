@@ -3,8 +3,9 @@
  *
  * The canonical form is what a pattern is recognised by. Names that the
  * component binds become $1 $2 … in order of first use, a number for each
- * binding; strings $str, numbers $num; layout, comments, docstrings, redundant
- * parentheses and trailing commas go. Imported names stand under the name that
+ * binding; strings $str, numbers $num; layout, comments, docstrings and trailing
+ * commas go, and parentheses stand where the operators need them, wherever the
+ * source has some. Imported names stand under the name that
  * they were imported by, whatever their alias. The first parameter of a method
  * is `self` or `cls`. Kept: keywords, builtins, API names, names of keyword
  * arguments, exception types, keys of context, params and conf lookups.
@@ -21,7 +22,7 @@
 enum canon_flag {
 	CANON_FOLD_SELF = 1 << 0, /* self.$1 is $1 */
 	CANON_LITERALS = 1 << 1,  /* strings and numbers stay, in one style of quotes */
-	CANON_NAMES = 1 << 2,	  /* names stay */
+	CANON_NAMES = 1 << 2,	  /* names stay, but for aliases of imports in expressions */
 	CANON_JINJA = 1 << 3,	  /* strings stay where they hold {{ or {% */
 };
 
@@ -30,9 +31,12 @@ struct canon {
 	const struct tree *tree; /* borrowed */
 	pf_text text;
 	uint32_t stamp, numbers;
+	uint32_t *open; /* own: where the parentheses that stand open are closed */
+	uint32_t open_count, open_room;
 };
 
 void canon_start(struct canon *canon);
+void canon_free(struct canon *canon);
 /* Appends the canonical form of N, statements on lines of their own. */
 void canon_write(struct canon *canon, uint32_t n, unsigned flags);
 /* Appends the canonical form of an annotation: Optional, Union and | agree, and typing's names the builtins'. */
@@ -57,6 +61,12 @@ bool is_lookup_key(const struct scopes *scopes, uint32_t n);
 
 /* The name that the expression N is known by: its import's name, or its own; dotted where it is an attribute. */
 void name_write(const struct scopes *scopes, uint32_t n, pf_text *out);
+/* The same of an exception type, names that the component binds hidden: `$.exceptions.NotFound`, `$`. */
+void type_write(const struct scopes *scopes, uint32_t n, pf_text *out);
+/* The class attribute that the attribute node N names, where the component binds it and Airflow gives it no meaning. */
+uint32_t own_attribute(const struct scopes *scopes, uint32_t n);
+/* Appends a dotted name of an import, which may have white space around its dots. */
+void dotted_write(slice name, pf_text *out);
 /* The name that an import binds it to, in its own module: `a.b as c` is a.b. */
 slice import_name(const struct tree *tree, uint32_t import);
 

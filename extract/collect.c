@@ -243,7 +243,9 @@ bool has_decorator_named(const struct tree *tree, uint32_t definition, const cha
 
 		if (kind_of(tree, expression) == K_call)
 			expression = child_field(tree, expression, F_function);
-		if (expression != NONE && slice_is(slice_last(text_of(tree, expression)), name))
+		if (kind_of(tree, expression) == K_attribute)
+			expression = child_field(tree, expression, F_attribute);
+		if (expression != NONE && slice_is(text_of(tree, expression), name))
 			return true;
 	}
 	return false;
@@ -327,7 +329,6 @@ uint32_t main_method(const struct collect *c, const char **name)
 static bool is_text(const struct tree *tree, uint32_t n)
 {
 	for (int i = 0; i < 64; i++) {
-		n = unwrap(tree, n);
 		if (string_is(tree, n))
 			return true;
 		if (kind_of(tree, n) == K_binary_operator) {
@@ -350,7 +351,6 @@ static bool is_text(const struct tree *tree, uint32_t n)
 
 static const char *shape_of(const struct tree *tree, uint32_t n)
 {
-	n = unwrap(tree, n);
 	if (is_text(tree, n))
 		return "$str";
 	switch (kind_of(tree, n)) {
@@ -405,31 +405,47 @@ void shape_write(struct collect *c, uint32_t arguments)
 
 /* --- log calls ------------------------------------------------------------------------------------------------- */
 
-bool is_log_call(const struct tree *tree, uint32_t call, slice *level)
+static bool is_logger_name(slice name)
 {
+	return slice_is(name, "log") || slice_ends(name, "_log") || slice_ends(name, "logger") ||
+	       slice_ends(name, "logging") || slice_is(name, "LOG") || slice_is(name, "LOGGER") ||
+	       slice_is(name, "getLogger");
+}
+
+/* What a module, a function or the component itself got from getLogger, whatever its name. */
+static bool is_got_logger(const struct scopes *scopes, uint32_t n)
+{
+	const struct tree *tree = scopes->tree;
+	uint32_t b = NONE, name = child_field(tree, n, F_attribute);
+
+	if (kind_of(tree, n) == K_identifier)
+		b = scope_resolve(scopes, n);
+	else if (name != NONE)
+		b = scope_attribute(scopes, scope_of_self(scopes, child_field(tree, n, F_object)), text_of(tree, name));
+	return b != NONE && scopes->bindings[b].flags & BIND_LOGGER;
+}
+
+bool is_log_call(const struct scopes *scopes, uint32_t call, slice *level)
+{
+	const struct tree *tree = scopes->tree;
 	static const char *const levels[] = { "debug",	   "info",     "warning", "warn", "error",
 					      "exception", "critical", "fatal",	  "log" };
-	uint32_t function = child_field(tree, call, F_function), object;
-	slice name;
+	uint32_t function = child_field(tree, call, F_function), object, name;
+	bool is_level = false;
 
 	if (kind_of(tree, call) != K_call || kind_of(tree, function) != K_attribute)
 		return false;
 	*level = called_name(tree, call);
+	for (size_t i = 0; i < sizeof levels / sizeof *levels && !is_level; i++)
+		is_level = slice_is(*level, levels[i]);
+	if (!is_level)
+		return false;
 	object = child_field(tree, function, F_object);
 	if (kind_of(tree, object) == K_call)
 		object = child_field(tree, object, F_function);
-	if (kind_of(tree, object) == K_attribute)
-		object = child_field(tree, object, F_attribute);
-	if (kind_of(tree, object) != K_identifier)
-		return false;
-	name = text_of(tree, object);
-	if (!slice_ends(name, "log") && !slice_ends(name, "logger") && !slice_ends(name, "logging") &&
-	    !slice_is(name, "LOG") && !slice_is(name, "LOGGER") && !slice_is(name, "getLogger"))
-		return false;
-	for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-		if (slice_is(*level, levels[i]))
-			return true;
-	return false;
+	name = kind_of(tree, object) == K_attribute ? child_field(tree, object, F_attribute) : object;
+	return kind_of(tree, name) == K_identifier &&
+	       (is_logger_name(text_of(tree, name)) || is_got_logger(scopes, object));
 }
 
 /* --- exceptions and actions ------------------------------------------------------------------------------------ */
@@ -443,7 +459,7 @@ static uint32_t handled(const struct tree *tree, uint32_t except_clause)
 		return NONE;
 	if (kind_of(tree, value) == K_as_pattern)
 		value = first_named(tree, value);
-	return value == NONE ? value : unwrap(tree, value);
+	return value;
 }
 
 void put_exceptions(struct collect *c, pf_json *json, const char *key, uint32_t except_clause)
@@ -475,13 +491,13 @@ void exceptions_write(struct collect *c, uint32_t except_clause, pf_text *out)
 
 	if (kind_of(c->tree, value) != K_tuple) {
 		if (value != NONE)
-			name_write(c->scopes, value, out);
+			type_write(c->scopes, value, out);
 		return;
 	}
 	FOR_NAMED (c->tree, value, member) {
 		if (count == EXCEPTIONS)
 			break;
-		name_write(c->scopes, member, &text);
+		type_write(c->scopes, member, &text);
 		names[count] = pf_text_take(&text);
 		if (names[count])
 			count++;
@@ -498,8 +514,9 @@ void exceptions_write(struct collect *c, uint32_t except_clause, pf_text *out)
 }
 
 /* What one statement does, in a word; PREFIX is "log_" where it logs. */
-static slice action_of(const struct tree *tree, uint32_t n, const char **prefix)
+static slice action_of(const struct scopes *scopes, uint32_t n, const char **prefix)
 {
+	const struct tree *tree = scopes->tree;
 	uint32_t inner = first_named(tree, n);
 	slice level;
 
@@ -552,7 +569,7 @@ static slice action_of(const struct tree *tree, uint32_t n, const char **prefix)
 	case K_yield:
 		return SLICE("yield");
 	case K_call:
-		if (!is_log_call(tree, inner, &level))
+		if (!is_log_call(scopes, inner, &level))
 			return SLICE("call");
 		*prefix = "log_";
 		return level;
@@ -570,7 +587,7 @@ void put_actions(struct collect *c, pf_json *json, const char *key, uint32_t blo
 	if (block != NONE)
 		FOR_NAMED (c->tree, block, statement) {
 			const char *prefix;
-			slice action = action_of(c->tree, statement, &prefix);
+			slice action = action_of(c->scopes, statement, &prefix);
 
 			if (!action.len)
 				continue;
@@ -588,7 +605,7 @@ void actions_canon(struct collect *c, uint32_t block)
 		return;
 	FOR_NAMED (c->tree, block, statement) {
 		const char *prefix;
-		slice action = action_of(c->tree, statement, &prefix);
+		slice action = action_of(c->scopes, statement, &prefix);
 
 		if (!action.len)
 			continue;

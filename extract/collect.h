@@ -154,8 +154,8 @@ void put_actions(struct collect *c, pf_json *json, const char *key, uint32_t blo
 void actions_canon(struct collect *c, uint32_t block);
 /* What a call passes, each argument reduced to $str, $num, $, $call or $expr. */
 void shape_write(struct collect *c, uint32_t arguments);
-/* True for a call of a logger, with its level. */
-bool is_log_call(const struct tree *tree, uint32_t call, slice *level);
+/* True for a call of a logger, with its level. A logger is known by its name, or by where it was got. */
+bool is_log_call(const struct scopes *scopes, uint32_t call, slice *level);
 
 /* What the component uses of its module: set by collect_import's first pass. */
 void mark_used(struct collect *c);

@@ -38,7 +38,11 @@ static bool is_own(const struct collect *c, const struct site *site)
 static bool is_first(const struct collect *c, uint32_t i)
 {
 	uint32_t b = scope_find(c->scopes, c->class->scope, defined_name(c, &c->sites[i]));
+	uint32_t name = child_field(c->tree, c->sites[i].node, c->sites[i].capture == CAPTURE_method ? F_name : F_left);
 
+	/* Nearly every name is bound here first, and none of the others needs to be looked at. */
+	if (b != NONE && c->scopes->bindings[b].node == name)
+		return true;
 	for (uint32_t j = i; b != NONE && j-- > 0;) {
 		if (c->sites[j].capture == c->sites[i].capture && is_own(c, &c->sites[j]) &&
 		    slice_same(defined_name(c, &c->sites[j]), defined_name(c, &c->sites[i])))
@@ -233,8 +237,7 @@ static bool walk_fields(struct collect *c, uint32_t value, void (*each)(struct c
 			else
 				complete = false;
 			n = tree->nodes[n].next;
-		} else if (is_collection(kind) || kind == K_parenthesized_expression || !tree->nodes[n].named ||
-			   is_extra(tree, n)) {
+		} else if (is_collection(kind) || !tree->nodes[n].named || is_extra(tree, n)) {
 			n++;
 		} else {
 			/* A call may add fields of its own to those it is given: aws_template_fields("bucket"). */
@@ -295,7 +298,7 @@ static void put_renderers(struct collect *c, pf_json *json, uint32_t value)
 
 static const char *fields_form(const struct tree *tree, uint32_t value)
 {
-	switch (kind_of(tree, unwrap(tree, value))) {
+	switch (kind_of(tree, value)) {
 	case K_tuple:
 	case K_expression_list:
 		return "tuple";
@@ -688,14 +691,23 @@ static uint32_t self_assignment(const struct collect *c, uint32_t n)
 	return assignment;
 }
 
-/* `self.x = x`, also with an annotation: what everybody writes, and no idiom. */
+/*
+ * `self.x = x`, also with an annotation: what everybody writes, and no idiom.
+ * What the attribute and the parameter are called matters only where Airflow
+ * gives the attribute a meaning.
+ */
 static bool is_plain(const struct collect *c, uint32_t assignment)
 {
 	uint32_t left = child_field(c->tree, assignment, F_left), right = child_field(c->tree, assignment, F_right);
-	uint32_t name = child_field(c->tree, left, F_attribute);
+	uint32_t attribute = child_field(c->tree, left, F_attribute), b;
+	slice name;
 
-	return right == NONE || (kind_of(c->tree, right) == K_identifier && name != NONE &&
-				 slice_same(text_of(c->tree, right), text_of(c->tree, name)));
+	if (right == NONE || kind_of(c->tree, right) != K_identifier || attribute == NONE)
+		return right == NONE;
+	name = text_of(c->tree, attribute);
+	b = scope_resolve(c->scopes, right);
+	return b != NONE && c->scopes->bindings[b].flags & BIND_PARAMETER &&
+	       (slice_same(text_of(c->tree, right), name) || (!is_airflow_attribute(name) && !is_airflow_method(name)));
 }
 
 struct super_place {

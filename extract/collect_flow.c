@@ -13,7 +13,6 @@ static uint32_t raised(const struct tree *tree, uint32_t n, uint32_t *arguments)
 	*arguments = NONE;
 	if (value == NONE || tree->nodes[value].field == F_cause)
 		return NONE;
-	value = unwrap(tree, value);
 	if (kind_of(tree, value) == K_call) {
 		*arguments = child_field(tree, value, F_arguments);
 		value = child_field(tree, value, F_function);
@@ -241,7 +240,6 @@ static int further_arguments(const struct tree *tree, uint32_t arguments, uint32
 
 static const char *log_format(const struct tree *tree, uint32_t message, int arguments)
 {
-	message = message == NONE ? message : unwrap(tree, message);
 	if (string_is_format(tree, message))
 		return "fstring";
 	if (string_is(tree, message))
@@ -294,7 +292,7 @@ void collect_logging(struct collect *c)
 		uint32_t n = c->sites[i].node;
 		slice level;
 
-		if (!is_log_call(c->tree, n, &level))
+		if (!is_log_call(c->scopes, n, &level))
 			continue;
 		pf_json_object(&c->record, NULL);
 		put_log_call(c, &c->record, n, level);
@@ -365,7 +363,6 @@ static const char *check_of(const struct tree *tree, uint32_t n, uint32_t *subje
 	bool negated = false;
 
 	for (int i = 0; i < 64; i++) {
-		n = unwrap(tree, n);
 		*subject = n;
 		switch (kind_of(tree, n)) {
 		case K_boolean_operator:

@@ -142,12 +142,12 @@ static void item_canon(struct collect *c, const struct item *item)
 		canon_puts(c, "from ");
 		for (int i = 0; i < item->level; i++)
 			canon_puts(c, ".");
-		canon_slice(c, item->module);
+		dotted_write(item->module, &c->canon.text);
 		canon_puts(c, " import ");
 		canon_slice(c, item->name);
 	} else {
 		canon_puts(c, "import ");
-		canon_slice(c, item->module);
+		dotted_write(item->module, &c->canon.text);
 	}
 	if (item->alias.len) {
 		canon_puts(c, " as ");
@@ -159,9 +159,12 @@ static void item_canon(struct collect *c, const struct item *item)
 static slice bound_name(const struct item *item)
 {
 	slice name = item->alias.len ? item->alias : item->from ? item->name : item->module;
-	const char *dot = memchr(name.at, '.', name.len);
 
-	return dot && !item->alias.len ? (slice){ name.at, (uint32_t)(dot - name.at) } : name;
+	/* `import a.b` binds a; there may be white space around the dot. */
+	for (uint32_t i = 0; i < name.len; i++)
+		if (strchr(". \t\f\n\\", name.at[i]))
+			return (slice){ name.at, i };
+	return name;
 }
 
 static bool is_item_used(const struct collect *c, const struct item *item)

@@ -72,7 +72,6 @@ static const char *source_of(const struct collect *c, uint32_t n)
 {
 	const struct tree *tree = c->tree;
 	slice name = last_name(tree, n);
-	uint32_t b;
 
 	if (kind_of(tree, n) == K_call)
 		return slice_is(name, "get_current_context") ? "context" : NULL;
@@ -87,10 +86,7 @@ static const char *source_of(const struct collect *c, uint32_t n)
 		return NULL;
 	if (slice_is(name, "context") || slice_ends(name, "_context"))
 		return "context";
-	b = scope_resolve(c->scopes, n);
-	if (slice_is(name, "kwargs") && b != NONE && c->scopes->bindings[b].flags & BIND_PARAMETER)
-		return "kwargs";
-	return NULL;
+	return scope_is_keywords(c->scopes, scope_resolve(c->scopes, n)) ? "kwargs" : NULL;
 }
 
 /* Airflow's conf; its Variables count as that too, for they are set in the same places. */
@@ -397,7 +393,8 @@ static const char *const shape_names[SHAPE_END] = {
 
 static enum shape return_shape(const struct tree *tree, uint32_t n)
 {
-	n = n == NONE ? n : unwrap(tree, n);
+	uint32_t object;
+
 	if (n == NONE)
 		return RETURNS_NONE;
 	switch (kind_of(tree, n)) {
@@ -412,7 +409,9 @@ static enum shape return_shape(const struct tree *tree, uint32_t n)
 	case K_call:
 		if (slice_starts(called_name(tree, n), "xcom_"))
 			return RETURNS_XCOM;
-		return slice_starts(text_of(tree, n), "super(") ? RETURNS_SUPER : RETURNS_CALL;
+		object = child_field(tree, child_field(tree, n, F_function), F_object);
+		return kind_of(tree, object) == K_call && slice_is(called_name(tree, object), "super") ? RETURNS_SUPER
+												       : RETURNS_CALL;
 	case K_string:
 	case K_concatenated_string:
 	case K_integer:

@@ -57,7 +57,8 @@ struct pf_extractor {
 	uint32_t first_wanted[KIND_END + 1]; /* of each kind, its first in wanted */
 	bool needs_cursor;		     /* some pattern is more than one node */
 	struct language language;
-	struct categories categories;
+	const pf_categories *categories; /* the limits', or: */
+	pf_categories *own_categories;
 
 	/* Scratch. */
 	struct clock clock;
@@ -231,9 +232,14 @@ static int start(pf_extractor *extractor, pf_err *err)
 	arena_install();
 	extractor->arena = arena_new();
 	extractor->cursor = ts_query_cursor_new();
-	if (!extractor->arena || !extractor->cursor || !language_start(&extractor->language, grammar) ||
-	    !categories_start(&extractor->categories, embedded_categories_csv))
+	if (!extractor->arena || !extractor->cursor || !language_start(&extractor->language, grammar))
 		return pf_fail(err, ENOMEM, "out of memory");
+	if (!extractor->categories) {
+		extractor->own_categories = pf_categories_new(NULL, NULL, 0, err);
+		extractor->categories = extractor->own_categories;
+		if (!extractor->categories)
+			return -ENOMEM;
+	}
 	return compile_queries(extractor, err);
 }
 
@@ -247,6 +253,7 @@ pf_extractor *pf_extractor_new(const pf_extract_limits *limits, pf_err *err)
 	}
 	extractor->max_source = limits && limits->max_source ? limits->max_source : DEFAULT_MAX_SOURCE;
 	extractor->timeout_ms = limits && limits->timeout_ms ? limits->timeout_ms : DEFAULT_TIMEOUT_MS;
+	extractor->categories = limits ? limits->categories : NULL;
 	if (start(extractor, err) < 0) {
 		pf_extractor_free(extractor);
 		return NULL;
@@ -264,11 +271,11 @@ void pf_extractor_free(pf_extractor *extractor)
 	if (extractor->cursor)
 		ts_query_cursor_delete(extractor->cursor);
 	language_stop(&extractor->language);
-	categories_stop(&extractor->categories);
+	pf_categories_free(extractor->own_categories);
 	tree_free(&extractor->tree);
 	scopes_free(&extractor->scopes);
 	classes_free(&extractor->classes);
-	pf_text_free(&extractor->collect.canon.text);
+	canon_free(&extractor->collect.canon);
 	pf_text_free(&extractor->collect.scratch);
 	pf_text_free(&extractor->collect.data);
 	pf_text_free(&extractor->collect.record_text);
@@ -309,6 +316,8 @@ static int check_bytes(const pf_extractor *extractor, const char *name, const ch
 	if (len > extractor->max_source || len >= UINT32_MAX / 2)
 		return pf_fail(err, EFBIG, "%s: error: %zu bytes, expected at most %zu", name, len,
 			       extractor->max_source);
+	if (len >= 2 && (memcmp(source, "\xff\xfe", 2) == 0 || memcmp(source, "\xfe\xff", 2) == 0))
+		return pf_fail(err, EILSEQ, "%s: error: the file is UTF-16, expected UTF-8", name);
 	nul = len ? memchr(source, '\0', len) : NULL;
 	if (nul)
 		return pf_fail(err, EINVAL, "%s:%u: error: NUL byte, expected Python source", name,
@@ -396,6 +405,11 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 			name);
 	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
 		return out_of(extractor, name, err);
+	if (!extractor->needs_cursor) {
+		/* The flat tree says it all: make room for what is found in it. */
+		arena_reset(extractor->arena);
+		*parsed = NULL;
+	}
 	return 0;
 }
 
@@ -414,12 +428,17 @@ static int compare_sites(const void *a, const void *b)
 	return (int)x->capture - (int)y->capture;
 }
 
+/* Outside of components only the module's own level counts; what functions do there is nobody's. */
 static bool add_site(pf_extractor *extractor, uint32_t n, uint8_t type, uint8_t capture)
 {
+	uint32_t scope = extractor->tree.nodes[n].scope, owner = extractor->classes.by_scope[scope];
+
+	if (owner == NONE && scope != 0)
+		return true;
 	if (!array_room(&extractor->sites, &extractor->site_room, extractor->site_count, sizeof *extractor->sites))
 		return false;
 	extractor->sites[extractor->site_count++] = (struct site){
-		.owner = extractor->classes.by_scope[extractor->tree.nodes[n].scope],
+		.owner = owner,
 		.node = n,
 		.type = type,
 		.capture = capture,
@@ -541,16 +560,56 @@ static bool add_import(pf_extractor *extractor, slice module, struct category_ma
 {
 	slice package = library_of(module);
 
-	category_import(&extractor->categories, module, match);
+	category_import(extractor->categories, module, match);
 	if (!package.len)
 		return true;
-	for (uint32_t i = 0; i < extractor->library_count; i++)
-		if (slice_same(extractor->libraries[i], package))
-			return true;
 	if (!array_room(&extractor->libraries, &extractor->library_room, extractor->library_count,
 			sizeof *extractor->libraries))
 		return false;
 	extractor->libraries[extractor->library_count++] = package;
+	return true;
+}
+
+/* `from MODULE import NAME`: NAME may be a module of its own, or say more than MODULE does. Private names say nothing.
+ */
+static void consider_imported(const pf_extractor *extractor, slice module, slice name, struct category_match *match)
+{
+	char dotted[NAME_SEARCHED];
+
+	if (*name.at == '_' || (size_t)module.len + 1 + name.len > sizeof dotted)
+		return;
+	memcpy(dotted, module.at, module.len);
+	dotted[module.len] = '.';
+	memcpy(dotted + module.len + 1, name.at, name.len);
+	category_import(extractor->categories, (slice){ dotted, module.len + 1 + name.len }, match);
+}
+
+/* The statement's names: of modules, or of what is imported from one. */
+static bool read_import(pf_extractor *extractor, uint32_t n, struct category_match *match)
+{
+	const struct tree *tree = &extractor->tree;
+	uint32_t module = child_field(tree, n, F_module_name);
+
+	if (module != NONE && kind_of(tree, module) != K_dotted_name)
+		return true; /* relative */
+	if (module != NONE && !add_import(extractor, text_of(tree, module), match))
+		return false;
+	FOR_CHILDREN (tree, n, c) {
+		uint32_t name = c;
+
+		if (tree->nodes[c].field != F_name)
+			continue;
+		if (clock_late(&extractor->clock))
+			return false;
+		if (kind_of(tree, c) == K_aliased_import)
+			name = child_field(tree, c, F_name);
+		if (kind_of(tree, name) != K_dotted_name)
+			continue;
+		if (module != NONE)
+			consider_imported(extractor, text_of(tree, module), text_of(tree, name), match);
+		else if (!add_import(extractor, text_of(tree, name), match))
+			return false;
+	}
 	return true;
 }
 
@@ -561,30 +620,19 @@ static bool read_imports(pf_extractor *extractor, struct category_match *match)
 
 	extractor->library_count = 0;
 	for (uint32_t n = 0; n < tree->count; n++) {
-		bool from = kind_of(tree, n) == K_import_from_statement;
-
 		if (clock_late(&extractor->clock))
 			return false;
-		if (!from && kind_of(tree, n) != K_import_statement)
-			continue;
-		FOR_CHILDREN (tree, n, c) {
-			uint32_t name = c;
-
-			if (tree->nodes[c].field != (from ? F_module_name : F_name))
-				continue;
-			if (kind_of(tree, c) == K_aliased_import)
-				name = child_field(tree, c, F_name);
-			if (kind_of(tree, name) != K_dotted_name)
-				continue;
-			if (!add_import(extractor, text_of(tree, name), match))
-				return false;
-		}
+		if ((kind_of(tree, n) == K_import_from_statement || kind_of(tree, n) == K_import_statement) &&
+		    !read_import(extractor, n, match))
+			return false;
 	}
 	if (extractor->library_count)
 		qsort(extractor->libraries, extractor->library_count, sizeof *extractor->libraries, compare_slices);
 	pf_text_reset(text);
 	pf_text_puts(text, "[");
 	for (uint32_t i = 0; i < extractor->library_count; i++) {
+		if (i && slice_same(extractor->libraries[i], extractor->libraries[i - 1]))
+			continue;
 		if (i)
 			pf_text_puts(text, ", ");
 		pf_json_quote(text, extractor->libraries[i].at, extractor->libraries[i].len);
@@ -655,13 +703,27 @@ static void start_component(pf_extractor *extractor, pf_component *component, ui
 		memset(c->seen.slots, 0, c->seen.room * sizeof *c->seen.slots);
 }
 
+/* What the class's name and those of its bases say. */
+static void consider_class(const pf_extractor *extractor, const struct class_info *class, struct category_match *match)
+{
+	const struct tree *tree = &extractor->tree;
+
+	category_class(extractor->categories, class->name, match);
+	if (class->bases == NONE)
+		return;
+	FOR_NAMED (tree, class->bases, base)
+		if (kind_of(tree, base) != K_keyword_argument && !clock_late(tree->clock))
+			category_base(extractor->categories, slice_last(text_of(tree, without_subscript(tree, base))),
+				      match);
+}
+
 static bool extract_component(pf_extractor *extractor, uint32_t number, struct category_match match,
 			      pf_component *component)
 {
 	const struct tree *tree = &extractor->tree;
 	const struct class_info *class = &extractor->classes.list[number];
 
-	category_class(&extractor->categories, class->name, &match);
+	consider_class(extractor, class, &match);
 	*component = (pf_component){
 		.name = strndup(class->name.at, class->name.len),
 		.type = (enum pf_component_type) class->type,
@@ -687,7 +749,7 @@ static bool extract_components(pf_extractor *extractor, const char *path, pf_mod
 	module->skips = calloc(classes->count + 1, sizeof *module->skips);
 	if (!module->components || !module->skips)
 		return false;
-	category_path(&extractor->categories, path, &match);
+	category_path(extractor->categories, path, &match);
 	if (!read_imports(extractor, &match))
 		return false;
 	for (uint32_t i = 0; i < classes->count; i++) {
@@ -723,10 +785,10 @@ static bool has_component(const struct classes *classes)
 static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parsed, pf_module *module, pf_err *err)
 {
 	const char *name = last_part(path);
-	int rc = syntax_check(&extractor->tree, &extractor->language, name, err);
+	int rc = syntax_check(&extractor->tree, &extractor->language, extractor->arena, name, err);
 
 	if (rc < 0)
-		return rc;
+		return rc == -ETIMEDOUT ? out_of(extractor, name, err) : rc;
 	if (!scopes_build(&extractor->scopes, &extractor->tree) ||
 	    !classes_build(&extractor->classes, &extractor->scopes))
 		return out_of(extractor, name, err);

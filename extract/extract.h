@@ -52,6 +52,14 @@ const char *pf_pattern_type_name(int type);
 int pf_component_type_number(const char *name);
 int pf_pattern_type_number(const char *name);
 
+/*
+ * The units, that is the names that patterns can have: "dual_import", and its type. NULL behind the last; NUMBER
+ * counts from 0. Static storage.
+ */
+const char *pf_pattern_unit(size_t number, enum pf_pattern_type *type);
+/* The type of the patterns of that name, 0 where there is no such unit. */
+int pf_pattern_unit_type(const char *name);
+
 typedef struct pf_pattern {
 	enum pf_pattern_type type;
 	const char *name;   /* the unit, such as "dual_import": static storage, [a-z_]+ */
@@ -95,9 +103,37 @@ typedef struct pf_module {
 	size_t skip_count;
 } pf_module;
 
+/* What categories are inferred by. Never changes once made: any number of threads may use it at a time. */
+typedef struct pf_categories pf_categories;
+
+enum { PF_CATEGORIES_MAX = 1 << 20 }; /* bytes of a user's rows */
+
+/*
+ * The embedded table (extract/categories.csv), extended by the LEN bytes at CSV
+ * (NULL: by nothing; no NUL needed at the end; not kept). A row of CSV takes the
+ * place of the embedded row of the same kind and token. The caller's to
+ * pf_categories_free, after all extractors that use it.
+ *
+ * CSV is UTF-8, a row a line of at most 1,000 bytes:
+ * `kind,token,category,subcategory,weight`, which may also stand as the first
+ * line. Empty lines and those that begin with # say nothing; fields have neither
+ * quotes nor white space around them. kind is import, provider or word; the
+ * token of the first two is names with dots between them (128 bytes), that of a
+ * word is letters and digits, whatever their case (64); category, and
+ * subcategory where it is not empty, are as pf_category_name_valid wants them;
+ * weight is an integer from 1 to 99. No token comes twice.
+ *
+ * NULL where any of that is otherwise, and err->why says where and why, NAME
+ * being the file: `NAME:LINE:COLUMN: error: what, expected what`. EINVAL; EILSEQ
+ * not UTF-8; EFBIG over PF_CATEGORIES_MAX; ENOMEM.
+ */
+pf_categories *pf_categories_new(const char *name, const char *csv, size_t len, pf_err *err);
+void pf_categories_free(pf_categories *categories); /* NULL is fine */
+
 typedef struct pf_extract_limits {
-	size_t max_source;   /* bytes; 0: 4 MiB */
-	unsigned timeout_ms; /* for parsing and extraction together; 0: 5,000 */
+	size_t max_source;		 /* bytes; 0: 4 MiB */
+	unsigned timeout_ms;		 /* for parsing and extraction together; 0: 5,000 */
+	const pf_categories *categories; /* borrowed, for as long as the extractor lives; NULL: the embedded table */
 } pf_extract_limits;
 
 /*

@@ -8,24 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] = "usage: patternfs-extract [-hV] [FILE...]\n"
+static const char usage[] = "usage: patternfs-extract [-hV] [-c CATEGORIES] [FILE...]\n"
 			    "Prints the Airflow components of Python modules, and their patterns, as JSON.\n"
 			    "Without FILE, or where it is -, reads standard input.\n"
-			    "  -h  this help\n"
-			    "  -V  the version\n"
+			    "  -c CATEGORIES  rows that say more of categories than the embedded ones\n"
+			    "  -h             this help\n"
+			    "  -V             the version\n"
 			    "Exit status: 0 where all were accepted, 1 where any was refused, 2 for wrong usage.\n";
 
-static int read_all(FILE *file, pf_text *text)
+/* Up to one byte more than MOST, or a little over. */
+static int read_all(FILE *file, size_t most, pf_text *text)
 {
 	char buffer[65536];
 	size_t len;
 
-	while ((len = fread(buffer, 1, sizeof buffer, file)) > 0)
+	while (text->len <= most && (len = fread(buffer, 1, sizeof buffer, file)) > 0)
 		pf_text_add(text, buffer, len);
 	return ferror(file) ? -EIO : text->failed ? -ENOMEM : 0;
 }
 
-static int read_file(const char *path, pf_text *text)
+static int read_file(const char *path, size_t most, pf_text *text)
 {
 	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
 	int rc;
@@ -33,7 +35,7 @@ static int read_file(const char *path, pf_text *text)
 	if (!file)
 		return -errno;
 	errno = 0;
-	rc = read_all(file, text);
+	rc = read_all(file, most, text);
 	if (rc == -EIO && errno)
 		rc = -errno;
 	if (file != stdin)
@@ -145,7 +147,7 @@ static int extract_file(pf_extractor *extractor, pf_json *json, const char *path
 	pf_text source = { 0 };
 	pf_module *module = NULL;
 	pf_err err = { 0 };
-	int rc = read_file(path, &source);
+	int rc = read_file(path, SIZE_MAX - 1, &source);
 
 	if (rc < 0)
 		fprintf(stderr, "%s: error: %s\n", path, strerror(-rc));
@@ -191,14 +193,57 @@ static int extract_files(pf_extractor *extractor, char **paths)
 	return status;
 }
 
-int main(int argc, char **argv)
+/* The table of the rows in PATH; NULL, with the reason in ERR. */
+static pf_categories *read_categories(const char *path, pf_err *err)
 {
+	pf_categories *categories = NULL;
+	pf_text text = { 0 };
+	int rc = read_file(path, PF_CATEGORIES_MAX, &text);
+
+	if (rc < 0)
+		pf_fail(err, -rc, "%s: error: %s", path, strerror(-rc));
+	else
+		categories = pf_categories_new(path, text.bytes ? text.bytes : "", text.len, err);
+	pf_text_free(&text);
+	return categories;
+}
+
+/* CATEGORIES_PATH is NULL for the embedded table alone. */
+static int run(const char *categories_path, char **paths)
+{
+	pf_extract_limits limits = { 0 };
+	pf_categories *categories = NULL;
 	pf_extractor *extractor;
 	pf_err err = { 0 };
-	int option, status;
+	int status;
 
-	while ((option = getopt(argc, argv, "hV")) != -1) {
+	if (categories_path) {
+		categories = read_categories(categories_path, &err);
+		if (!categories) {
+			fprintf(stderr, "%s\n", err.why);
+			return 2;
+		}
+	}
+	limits.categories = categories;
+	extractor = pf_extractor_new(&limits, &err);
+	if (!extractor)
+		fprintf(stderr, "patternfs-extract: error: %s\n", err.why);
+	status = extractor ? extract_files(extractor, paths) : EXIT_FAILURE;
+	pf_extractor_free(extractor);
+	pf_categories_free(categories);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	const char *categories = NULL;
+	int option;
+
+	while ((option = getopt(argc, argv, "c:hV")) != -1) {
 		switch (option) {
+		case 'c':
+			categories = optarg;
+			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
@@ -210,12 +255,5 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	extractor = pf_extractor_new(NULL, &err);
-	if (!extractor) {
-		fprintf(stderr, "patternfs-extract: error: %s\n", err.why);
-		return EXIT_FAILURE;
-	}
-	status = extract_files(extractor, argv + optind);
-	pf_extractor_free(extractor);
-	return status;
+	return run(categories, argv + optind);
 }

@@ -29,7 +29,6 @@ static int suffix_type(slice name)
 
 uint32_t without_subscript(const struct tree *tree, uint32_t n)
 {
-	n = unwrap(tree, n);
 	while (kind_of(tree, n) == K_subscript) {
 		uint32_t value = child_field(tree, n, F_value);
 
@@ -161,9 +160,6 @@ static bool resolve_class(struct classes *classes, struct scopes *scopes, struct
 		if (kind_of(tree, argument) == K_keyword_argument)
 			continue;
 		local = local_base(classes, scopes, base);
-		if (local != NONE && info->scope != NONE && &classes->list[local] != info &&
-		    scopes->scopes[info->scope].base_scope == NONE)
-			scopes->scopes[info->scope].base_scope = classes->list[local].scope;
 		type = base_type(scopes, base, name);
 		if (!type && local != NONE)
 			type = classes->list[local].type;
@@ -192,24 +188,44 @@ static bool is_stand_in(const struct scopes *scopes, const struct class_info *in
 	       info->name.len <= sizeof "BaseOperator" - 1;
 }
 
-static void choose(struct classes *classes, struct clock *clock)
+static int compare_names(const void *a, const void *b)
 {
-	for (uint32_t i = 0; i < classes->count; i++) {
-		struct class_info *a = &classes->list[i];
+	const struct class_info *x = *(struct class_info *const *)a, *y = *(struct class_info *const *)b;
+	uint32_t len = x->name.len < y->name.len ? x->name.len : y->name.len;
+	int order = memcmp(x->name.at, y->name.at, len);
 
-		for (uint32_t j = i + 1; j < classes->count && a->type && !a->skipped; j++) {
-			struct class_info *b = &classes->list[j];
+	if (!order && x->name.len != y->name.len)
+		order = x->name.len < y->name.len ? -1 : 1;
+	return order ? order : x < y ? -1 : x > y;
+}
 
-			if (clock_late(clock))
-				return;
-			if (!b->type || b->skipped || !slice_same(a->name, b->name))
-				continue;
-			if (b->rank > a->rank || (b->rank == a->rank && a->rank == RANK_PLAIN))
-				a->skipped = defined_again;
-			else
-				b->skipped = defined_again;
+/* Of the definitions of a name, the one that stands for it; the others are skipped. */
+static bool choose(struct classes *classes)
+{
+	struct class_info **sorted = calloc(classes->count + 1, sizeof *sorted), *a = NULL;
+	uint32_t count = 0;
+
+	if (!sorted)
+		return false;
+	for (uint32_t i = 0; i < classes->count; i++)
+		if (classes->list[i].type && !classes->list[i].skipped)
+			sorted[count++] = &classes->list[i];
+	if (count)
+		qsort(sorted, count, sizeof(struct class_info *), compare_names);
+	for (uint32_t i = 0; i < count; i++) {
+		struct class_info *b = sorted[i];
+
+		if (!a || !slice_same(a->name, b->name)) {
+			a = b;
+		} else if (b->rank > a->rank || (b->rank == a->rank && a->rank == RANK_PLAIN)) {
+			a->skipped = defined_again;
+			a = b;
+		} else {
+			b->skipped = defined_again;
 		}
 	}
+	free(sorted);
+	return true;
 }
 
 static bool owners(struct classes *classes, const struct scopes *scopes)
@@ -234,7 +250,7 @@ bool classes_build(struct classes *classes, struct scopes *scopes)
 {
 	const struct tree *tree = scopes->tree;
 	pf_text name = { 0 };
-	bool changed = true;
+	bool changed = true, upwards = false;
 
 	classes->count = 0;
 	classes->failed = false;
@@ -243,9 +259,14 @@ bool classes_build(struct classes *classes, struct scopes *scopes)
 			return false;
 	while (changed && !clock_late(tree->clock)) {
 		changed = false;
-		for (uint32_t i = 0; i < classes->count && !clock_late(tree->clock); i++)
-			if (!classes->list[i].resolved)
-				changed |= resolve_class(classes, scopes, &classes->list[i], &name);
+		/* Downwards and upwards by turns: bases that stand in either order take one round. */
+		for (uint32_t i = 0; i < classes->count && !clock_late(tree->clock); i++) {
+			struct class_info *info = &classes->list[upwards ? classes->count - 1 - i : i];
+
+			if (!info->resolved)
+				changed |= resolve_class(classes, scopes, info, &name);
+		}
+		upwards = !upwards;
 	}
 	pf_text_free(&name);
 	for (uint32_t i = 0; i < classes->count; i++) {
@@ -256,8 +277,7 @@ bool classes_build(struct classes *classes, struct scopes *scopes)
 		if (info->type && is_stand_in(scopes, info))
 			info->skipped = stands_in;
 	}
-	choose(classes, tree->clock);
-	classes->failed = !owners(classes, scopes);
+	classes->failed = !choose(classes) || !owners(classes, scopes);
 	return !classes->failed && !tree->clock->late;
 }
 

@@ -13,6 +13,46 @@ static const char *const reserved[] = {
 	"README.md", "stats.json", "history.jsonl", "outcome", "incoming", "components", "query", "errors", "libraries",
 };
 
+/* Each is what a collector says to unit_start(). */
+static const struct {
+	const char *name;
+	enum pf_pattern_type type;
+} units[] = {
+	{ "structural_pattern", PF_STRUCTURAL },
+	{ "import_item", PF_IMPORT },
+	{ "dual_import", PF_IMPORT },
+	{ "execution_pattern", PF_EXECUTION },
+	{ "raise", PF_ERROR_HANDLING },
+	{ "exception_handler", PF_ERROR_HANDLING },
+	{ "template_fields_pattern", PF_TEMPLATE_FIELDS },
+	{ "template_field", PF_TEMPLATE_FIELDS },
+	{ "jinja_guard", PF_TEMPLATE_FIELDS },
+	{ "parameter_ordering_pattern", PF_PARAMETER_ORDERING },
+	{ "parameter", PF_PARAMETER_ORDERING },
+	{ "mock_execution_pattern", PF_MOCK_EXECUTION },
+	{ "log_call", PF_LOGGING },
+	{ "guard", PF_VALIDATION },
+	{ "runtime_access", PF_RUNTIME_PARAMETERS },
+	{ "initialization_pattern", PF_INITIALIZATION },
+	{ "init_statement", PF_INITIALIZATION },
+};
+
+const char *pf_pattern_unit(size_t number, enum pf_pattern_type *type)
+{
+	if (number >= sizeof units / sizeof *units)
+		return NULL;
+	*type = units[number].type;
+	return units[number].name;
+}
+
+int pf_pattern_unit_type(const char *name)
+{
+	for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+		if (strcmp(units[i].name, name) == 0)
+			return (int)units[i].type;
+	return 0;
+}
+
 const char *pf_component_type_name(int type)
 {
 	return type > 0 && type < PF_COMPONENT_TYPE_END ? component_types[type] : NULL;

@@ -86,8 +86,7 @@ static uint32_t add_scope(struct pass *pass, enum scope_kind kind, uint32_t pare
 		scopes->failed = true;
 		return 0;
 	}
-	scopes->scopes[scopes->count] =
-		(struct scope){ .kind = kind, .parent = parent, .node = node, .base_scope = NONE };
+	scopes->scopes[scopes->count] = (struct scope){ .kind = kind, .parent = parent, .node = node };
 	return scopes->count++;
 }
 
@@ -253,7 +252,16 @@ static uint32_t parameter_flags(const struct pass *pass, uint32_t n, uint32_t sc
 	return BIND_PARAMETER | BIND_SELF;
 }
 
-/* What a plain assignment says of the name on its left: None, or a flag of a try statement. */
+static bool gets_logger(const struct tree *tree, uint32_t call)
+{
+	uint32_t function = child_field(tree, call, F_function);
+
+	if (kind_of(tree, function) == K_attribute)
+		function = child_field(tree, function, F_attribute);
+	return kind_of(tree, call) == K_call && function != NONE && slice_is(text_of(tree, function), "getLogger");
+}
+
+/* What a plain assignment says of the name on its left: None, a logger, or a flag of a try statement. */
 static uint32_t value_flags(const struct tree *tree, uint32_t n)
 {
 	uint32_t statement = parent_of(tree, n), right;
@@ -263,6 +271,8 @@ static uint32_t value_flags(const struct tree *tree, uint32_t n)
 	right = child_field(tree, statement, F_right);
 	if (kind_of(tree, right) == K_none)
 		return BIND_VALUE | BIND_NONE;
+	if (gets_logger(tree, right))
+		return BIND_VALUE | BIND_LOGGER;
 	if ((kind_of(tree, right) == K_true || kind_of(tree, right) == K_false) &&
 	    ancestor_kind(tree, statement, K_try_statement) != NONE)
 		return BIND_VALUE | BIND_FLAG;
@@ -298,6 +308,15 @@ static uint32_t nearest_real(const struct scopes *scopes, uint32_t scope)
 	return scope;
 }
 
+bool is_capture(const struct tree *tree, uint32_t n)
+{
+	uint32_t dotted = parent_of(tree, n);
+	enum kind around = parent_kind(tree, dotted);
+
+	return kind_of(tree, dotted) == K_dotted_name && tree->nodes[dotted].next == dotted + 2 &&
+	       (around == K_case_pattern || around == K_union_pattern || around == K_keyword_pattern);
+}
+
 static void bind_identifier(struct pass *pass, uint32_t n, uint32_t scope)
 {
 	const struct tree *tree = pass->tree;
@@ -312,8 +331,7 @@ static void bind_identifier(struct pass *pass, uint32_t n, uint32_t scope)
 	case K_subscript:
 		return;
 	case K_dotted_name:
-		if (parent_kind(tree, node->parent) == K_case_pattern && is_leaf(tree, node->parent + 1) &&
-		    tree->nodes[node->parent].next == n + 1)
+		if (is_capture(tree, n))
 			bind(pass->scopes, scope, name, BIND_VALUE, n);
 		else
 			bind_import(pass, n, scope);
@@ -474,17 +492,61 @@ uint32_t scope_of_self(const struct scopes *scopes, uint32_t n)
 	return NONE;
 }
 
+enum { ANCESTORS = 64 };
+
+/* Classes of the module that a class inherits from, each once, itself first: classes may be bases in a circle. */
+struct ancestors {
+	uint32_t scopes[ANCESTORS];
+	uint32_t count;
+};
+
+static void add_ancestor(struct ancestors *ancestors, uint32_t scope)
+{
+	for (uint32_t i = 0; i < ancestors->count; i++)
+		if (ancestors->scopes[i] == scope)
+			return;
+	if (scope != NONE && ancestors->count < ANCESTORS)
+		ancestors->scopes[ancestors->count++] = scope;
+}
+
+/* The scope of the class of this module that the base expression N names, NONE where it comes from elsewhere. */
+static uint32_t scope_of_base(const struct scopes *scopes, uint32_t n)
+{
+	uint32_t b, definition;
+
+	while (kind_of(scopes->tree, n) == K_subscript)
+		n = child_field(scopes->tree, n, F_value);
+	b = kind_of(scopes->tree, n) == K_identifier ? scope_resolve(scopes, n) : NONE;
+	if (b == NONE || !(scopes->bindings[b].flags & BIND_CLASS) || scopes->bindings[b].flags & BIND_IMPORT)
+		return NONE;
+	definition = parent_of(scopes->tree, scopes->bindings[b].node);
+	return kind_of(scopes->tree, definition) == K_class_definition ? scope_of_class(scopes, definition) : NONE;
+}
+
 uint32_t scope_attribute(const struct scopes *scopes, uint32_t class_scope, slice name)
 {
-	/* Classes may name each other as bases in a circle: no more steps than scopes. */
-	for (uint32_t steps = 0; class_scope != NONE && steps <= scopes->count; steps++) {
-		uint32_t b = scope_find(scopes, class_scope, name);
+	struct ancestors ancestors = { .count = 0 };
+
+	add_ancestor(&ancestors, class_scope);
+	for (uint32_t i = 0; i < ancestors.count && !clock_late(scopes->tree->clock); i++) {
+		uint32_t b = scope_find(scopes, ancestors.scopes[i], name);
+		uint32_t bases = child_field(scopes->tree, scopes->scopes[ancestors.scopes[i]].node, F_superclasses);
 
 		if (b != NONE)
 			return b;
-		class_scope = scopes->scopes[class_scope].base_scope;
+		if (bases == NONE)
+			continue;
+		FOR_NAMED (scopes->tree, bases, base)
+			if (kind_of(scopes->tree, base) != K_keyword_argument)
+				add_ancestor(&ancestors, scope_of_base(scopes, base));
 	}
 	return NONE;
+}
+
+bool scope_is_keywords(const struct scopes *scopes, uint32_t binding)
+{
+	return binding != NONE && scopes->bindings[binding].flags & BIND_PARAMETER &&
+	       parent_kind(scopes->tree, scopes->bindings[binding].node) == K_dictionary_splat_pattern;
 }
 
 uint32_t scope_function(const struct scopes *scopes, uint32_t n)

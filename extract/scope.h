@@ -28,6 +28,7 @@ enum binding_flag {
 	BIND_NONLOCAL = 1 << 8, /* names that of a function outside */
 	BIND_NONE = 1 << 9,	/* assigned None somewhere */
 	BIND_FLAG = 1 << 10,	/* assigned True or False somewhere in a try statement */
+	BIND_LOGGER = 1 << 11,	/* assigned what getLogger gives */
 };
 
 struct binding {
@@ -47,8 +48,7 @@ enum scope_kind { SCOPE_MODULE, SCOPE_CLASS, SCOPE_FUNCTION, SCOPE_EXPRESSION };
 struct scope {
 	enum scope_kind kind;
 	uint32_t parent;
-	uint32_t node;	     /* the definition, lambda, comprehension, module */
-	uint32_t base_scope; /* of a class: the scope of a base class of the same module, NONE otherwise */
+	uint32_t node; /* the definition, lambda, comprehension, module */
 };
 
 struct scopes {
@@ -66,6 +66,8 @@ struct scopes {
 bool scopes_build(struct scopes *scopes, struct tree *tree);
 void scopes_free(struct scopes *scopes);
 
+/* The identifier N is a name that a pattern of a case binds: alone, also in an alternative or after `key=`. */
+bool is_capture(const struct tree *tree, uint32_t n);
 /* The binding of the identifier N, NONE where nothing in the module binds it. */
 uint32_t scope_resolve(const struct scopes *scopes, uint32_t n);
 /* The binding of NAME in just that scope. */
@@ -76,6 +78,8 @@ uint32_t scope_of_class(const struct scopes *scopes, uint32_t node);
 uint32_t scope_of_self(const struct scopes *scopes, uint32_t n);
 /* The attribute NAME of a class, also where a base class of the module binds it. */
 uint32_t scope_attribute(const struct scopes *scopes, uint32_t class_scope, slice name);
+/* True where BINDING, which may be NONE, is a parameter that takes all other keywords: `**kwargs`. */
+bool scope_is_keywords(const struct scopes *scopes, uint32_t binding);
 /* The scope of the def that N stands in, NONE where it stands in none. */
 uint32_t scope_function(const struct scopes *scopes, uint32_t n);
 

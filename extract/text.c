@@ -33,7 +33,7 @@ static bool reserve(pf_text *text, size_t more)
 	return true;
 }
 
-void pf_text_add(pf_text *text, const char *bytes, size_t len)
+void pf_text_add_grown(pf_text *text, const char *bytes, size_t len)
 {
 	if (!reserve(text, len))
 		return;
@@ -41,11 +41,6 @@ void pf_text_add(pf_text *text, const char *bytes, size_t len)
 		memcpy(text->bytes + text->len, bytes, len);
 	text->len += len;
 	text->bytes[text->len] = '\0';
-}
-
-void pf_text_puts(pf_text *text, const char *string)
-{
-	pf_text_add(text, string, strlen(string));
 }
 
 void pf_text_printf(pf_text *text, const char *fmt, ...)
@@ -64,6 +59,19 @@ void pf_text_printf(pf_text *text, const char *fmt, ...)
 	vsnprintf(text->bytes + text->len, (size_t)len + 1, fmt, args);
 	va_end(args);
 	text->len += (size_t)len;
+}
+
+void pf_text_int(pf_text *text, int64_t value)
+{
+	uint64_t left = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	char digits[20], *at = digits + sizeof digits;
+
+	do
+		*--at = (char)('0' + left % 10);
+	while (left /= 10);
+	if (value < 0)
+		*--at = '-';
+	pf_text_add(text, at, (size_t)(digits + sizeof digits - at));
 }
 
 void pf_text_reset(pf_text *text)
@@ -141,45 +149,60 @@ bool pf_utf8_valid(const char *bytes, size_t len)
 	return true;
 }
 
+/* A byte of ASCII that stands for itself. */
+static bool is_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* The same of eight bytes at once: a byte below N leaves its top bit set when N is taken off, for all are ASCII. */
+static bool are_plain(const char *bytes)
+{
+	const uint64_t ones = UINT64_MAX / 0xff;
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return !((word | (word - ones * 0x20) | ((word ^ ones * '"') - ones) | ((word ^ ones * '\\') - ones) |
+		  ((word ^ ones * 0x7f) - ones)) &
+		 ones * 0x80);
+}
+
 /* How many bytes from BYTES on need no escape. */
 static size_t plain_run(const char *bytes, size_t len)
 {
 	size_t i = 0;
 
-	while (i < len) {
-		unsigned char c = (unsigned char)bytes[i];
+	for (;;) {
+		int n;
 
-		if (c < 0x20 || c == '"' || c == '\\' || c == 0x7f)
-			break;
-		if (c >= 0x80) {
-			int n = pf_utf8_length(bytes + i, len - i);
-
-			if (!n)
-				break;
-			i += (size_t)n;
-			continue;
-		}
-		i++;
+		while (len - i >= sizeof(uint64_t) && are_plain(bytes + i))
+			i += sizeof(uint64_t);
+		while (i < len && is_plain((unsigned char)bytes[i]))
+			i++;
+		if (i == len || (unsigned char)bytes[i] < 0x80)
+			return i;
+		n = pf_utf8_length(bytes + i, len - i);
+		if (!n)
+			return i;
+		i += (size_t)n;
 	}
-	return i;
 }
 
 static void escape(pf_text *out, unsigned char c)
 {
-	static const char short_forms[] = "\bb\ff\nn\rr\tt\"\"\\\\";
+	static const char letters[0x80] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\',
+	};
 
-	for (const char *form = short_forms; *form; form += 2) {
-		if (c == (unsigned char)form[0]) {
-			char pair[2] = { '\\', form[1] };
-
-			pf_text_add(out, pair, 2);
-			return;
-		}
-	}
-	if (c >= 0x80)
+	if (c >= 0x80) {
 		pf_text_puts(out, "\xef\xbf\xbd"); /* U+FFFD: the byte was not UTF-8 */
-	else
+	} else if (letters[c]) {
+		char pair[2] = { '\\', letters[c] };
+
+		pf_text_add(out, pair, 2);
+	} else {
 		pf_text_printf(out, "\\u%04x", c);
+	}
 }
 
 void pf_json_quote(pf_text *out, const char *string, size_t len)
@@ -198,6 +221,39 @@ void pf_json_quote(pf_text *out, const char *string, size_t len)
 		}
 	}
 	pf_text_add(out, "\"", 1);
+}
+
+/* How many bytes from BYTES on go out as they are: up to white space or, within a string, a control character. */
+static size_t solid_run(const char *bytes, size_t len, bool *in_string)
+{
+	size_t i;
+
+	for (i = 0; i < len && (unsigned char)bytes[i] >= (*in_string ? ' ' : ' ' + 1); i++) {
+		if (bytes[i] == '"')
+			*in_string = !*in_string;
+		else if (bytes[i] == '\\' && *in_string && i + 1 < len && (unsigned char)bytes[i + 1] >= ' ')
+			i++;
+	}
+	return i;
+}
+
+void pf_json_compact(pf_text *out, const char *json, size_t len)
+{
+	bool in_string = false;
+
+	while (len) {
+		size_t run = solid_run(json, len, &in_string);
+
+		pf_text_add(out, json, run);
+		json += run;
+		len -= run;
+		if (len) {
+			if (in_string)
+				escape(out, (unsigned char)*json);
+			json++;
+			len--;
+		}
+	}
 }
 
 pf_json pf_json_start(pf_text *out, bool compact)
@@ -222,12 +278,22 @@ static void fill_gap(pf_json *json)
 		pf_text_add(json->out, " ", 1);
 }
 
+static void indent(pf_text *out, int depth)
+{
+	size_t len = (size_t)depth * 2;
+
+	if (!reserve(out, len))
+		return;
+	memset(out->bytes + out->len, ' ', len);
+	out->len += len;
+	out->bytes[out->len] = '\0';
+}
+
 static void line_break(pf_json *json, int depth)
 {
 	fill_gap(json);
 	pf_text_add(json->out, "\n", 1);
-	for (int i = 0; i < depth + json->base; i++)
-		pf_text_add(json->out, "  ", 2);
+	indent(json->out, depth + json->base);
 }
 
 /* What stands before a value: comma, line and indent, key. */
@@ -249,8 +315,7 @@ static void lead(pf_json *json, const char *key)
 			if (!first)
 				pf_text_add(json->out, " ", 1);
 		} else if (members_only && first) {
-			for (int i = 0; i < json->base; i++)
-				pf_text_add(json->out, "  ", 2);
+			indent(json->out, json->base);
 		} else {
 			line_break(json, json->depth);
 		}
@@ -322,7 +387,7 @@ void pf_json_string(pf_json *json, const char *key, const char *value)
 void pf_json_int(pf_json *json, const char *key, int64_t value)
 {
 	lead(json, key);
-	pf_text_printf(json->out, "%lld", (long long)value);
+	pf_text_int(json->out, value);
 }
 
 void pf_json_gap(pf_json *json, int spaces)

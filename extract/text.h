@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct pf_text {
 	char *bytes; /* NULL while empty */
@@ -30,8 +31,28 @@ typedef struct pf_text {
 	bool failed;
 } pf_text;
 
-void pf_text_add(pf_text *text, const char *bytes, size_t len);
-void pf_text_puts(pf_text *text, const char *string);
+/* pf_text_add where room is missing, or memory has run out. */
+void pf_text_add_grown(pf_text *text, const char *bytes, size_t len);
+
+/* Inline, for documents are made of very many very short texts. */
+static inline void pf_text_add(pf_text *text, const char *bytes, size_t len)
+{
+	if (text->failed || text->room - text->len <= len) {
+		pf_text_add_grown(text, bytes, len);
+		return;
+	}
+	if (len)
+		memcpy(text->bytes + text->len, bytes, len);
+	text->len += len;
+	text->bytes[text->len] = '\0';
+}
+
+static inline void pf_text_puts(pf_text *text, const char *string)
+{
+	pf_text_add(text, string, strlen(string));
+}
+
+void pf_text_int(pf_text *text, int64_t value);
 __attribute__((format(printf, 2, 3))) void pf_text_printf(pf_text *text, const char *fmt, ...);
 /* Empties TEXT and keeps its room; clears `failed`. */
 void pf_text_reset(pf_text *text);
@@ -82,6 +103,12 @@ void pf_json_raw(pf_json *json, const char *key, const char *value);
 
 /* Appends STRING as a JSON string with its quotes. */
 void pf_json_quote(pf_text *out, const char *string, size_t len);
+
+/*
+ * Appends the document JSON on one line, without white space between its tokens and at its end; strings stay as they
+ * are (RFC 8259). What is no JSON comes out on one line too: a control character within a string is escaped.
+ */
+void pf_json_compact(pf_text *out, const char *json, size_t len);
 
 /* Length of the UTF-8 sequence at BYTES (1-4), or 0 where it is none (RFC 3629: no surrogates, no overlong forms). */
 int pf_utf8_length(const char *bytes, size_t len);

@@ -138,6 +138,7 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 		.kind = node_kind(language, node),
 		.field = field < language->field_count ? language->fields[field] : (uint8_t)F_NONE,
 		.named = ts_node_is_named(node),
+		.scope = ts_node_child_count(node),
 	};
 	if (erroneous) {
 		slot->missing = ts_node_is_missing(node);
@@ -147,8 +148,68 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 	return tree->count++;
 }
 
+/* Parentheses that the cursor stands in: what stands right below them has PARENT. */
+struct group {
+	uint32_t parent;
+	uint32_t left; /* of their children, those to come */
+	uint8_t field; /* for their expression */
+	bool taken;    /* and it has it */
+};
+
+struct groups {
+	struct group *list;
+	uint32_t count, room;
+};
+
+static struct group *group_around(const struct groups *groups, uint32_t parent)
+{
+	struct group *last = groups->count ? &groups->list[groups->count - 1] : NULL;
+
+	return last && last->parent == parent ? last : NULL;
+}
+
+/* Turns the node N, just pushed, from what it is in parentheses to what it is without. */
+static void ungroup(struct tree *tree, uint32_t n, struct group *group)
+{
+	struct node *node = &tree->nodes[n];
+
+	if (node->kind == T_OPEN || node->kind == T_CLOSE) {
+		node->kind = K_PARENTHESIS;
+	} else if (node->named && !is_extra(tree, n) && !group->taken) {
+		node->field = group->field;
+		group->taken = true;
+	}
+}
+
+/* Takes the node N, just pushed, for the parentheses that it is. */
+static void open_group(struct tree *tree, uint32_t n, struct groups *groups)
+{
+	if (!array_room(&groups->list, &groups->room, groups->count, sizeof *groups->list)) {
+		tree->failed = true;
+		return;
+	}
+	groups->list[groups->count++] = (struct group){ .parent = tree->nodes[n].parent,
+							.left = tree->nodes[n].scope,
+							.field = tree->nodes[n].field };
+	tree->count--;
+}
+
+/* How many children are still to come where the cursor stands, below PARENT or in parentheses there. */
+static uint32_t *left_below(struct tree *tree, const struct groups *groups, uint32_t parent)
+{
+	struct group *group = group_around(groups, parent);
+
+	return group ? &group->left : &tree->nodes[parent].scope;
+}
+
+/*
+ * Until scopes are set, a node's `scope` counts its children that are still to
+ * come: asked for the sibling of a last child, tree-sitter searches all the
+ * levels that it hides before it says that there is none.
+ */
 bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed)
 {
+	struct groups groups = { 0 };
 	TSNode root = ts_tree_root_node(parsed);
 	TSTreeCursor cursor = ts_tree_cursor_new(root);
 	bool erroneous = ts_node_has_error(root), more = true;
@@ -156,26 +217,41 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 
 	tree->count = 0;
 	tree->first_error = NONE;
+	tree->erroneous = erroneous;
 	while (more && !tree->failed && !clock_late(tree->clock)) {
 		uint32_t n = push_node(tree, language, &cursor, parent, erroneous);
 
 		if (n == NONE)
 			break;
+		if (group_around(&groups, parent))
+			ungroup(tree, n, group_around(&groups, parent));
+		if (tree->nodes[n].kind == K_parenthesized_expression && !erroneous &&
+		    ts_tree_cursor_goto_first_child(&cursor)) {
+			open_group(tree, n, &groups);
+			continue;
+		}
 		/* What stands inside a string's text or a comment is of no use to anybody. */
-		if (tree->nodes[n].kind != K_string_content && ts_tree_cursor_goto_first_child(&cursor)) {
+		if (tree->nodes[n].kind != K_string_content && tree->nodes[n].scope &&
+		    ts_tree_cursor_goto_first_child(&cursor)) {
 			parent = n;
 			continue;
 		}
-		while (!ts_tree_cursor_goto_next_sibling(&cursor)) {
+		while (parent == NONE || !--*left_below(tree, &groups, parent) ||
+		       !ts_tree_cursor_goto_next_sibling(&cursor)) {
 			if (parent == NONE || !ts_tree_cursor_goto_parent(&cursor)) {
 				more = false;
 				break;
+			}
+			if (group_around(&groups, parent)) {
+				groups.count--;
+				continue;
 			}
 			tree->nodes[parent].next = tree->count;
 			parent = tree->nodes[parent].parent;
 		}
 	}
 	ts_tree_cursor_delete(&cursor);
+	free(groups.list);
 	return !more;
 }
 
@@ -301,18 +377,6 @@ uint32_t ancestor_kind(const struct tree *tree, uint32_t n, enum kind kind)
 bool is_below(const struct tree *tree, uint32_t n, uint32_t above)
 {
 	return n != NONE && above != NONE && n >= above && n < tree->nodes[above].next;
-}
-
-uint32_t unwrap(const struct tree *tree, uint32_t n)
-{
-	while (kind_of(tree, n) == K_parenthesized_expression) {
-		uint32_t inner = first_named(tree, n);
-
-		if (inner == NONE)
-			break;
-		n = inner;
-	}
-	return n;
 }
 
 bool slice_is(slice text, const char *string)

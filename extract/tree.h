@@ -4,7 +4,10 @@
  * tree-sitter's own nodes find a parent or a sibling by walking down from the
  * root. Collectors ask for both all the time, so the tree is copied once, in
  * preorder, into an array: a node is an index, the nodes below it are those up
- * to `next`, and every question is O(1) or a walk over siblings. Nothing
+ * to `next`, and every question is O(1) or a walk over siblings. Parentheses
+ * that only group are tokens among their neighbours: the expression in them is
+ * to the node around them what they would be, so nobody has to look through
+ * them (but in a tree with errors, which only syntax.h reads). Nothing
  * recurses. Symbols and fields become the enumerations below, so that the
  * rest of the folder compares small numbers and never strings.
  *
@@ -71,12 +74,14 @@
 	X(except_group_clause)                                                                                         \
 	X(finally_clause)                                                                                              \
 	X(with_statement)                                                                                              \
+	X(with_clause)                                                                                                 \
 	X(with_item)                                                                                                   \
 	X(match_statement)                                                                                             \
 	X(case_clause)                                                                                                 \
 	X(case_pattern)                                                                                                \
 	X(splat_pattern)                                                                                               \
 	X(keyword_pattern)                                                                                             \
+	X(union_pattern)                                                                                               \
 	X(as_pattern)                                                                                                  \
 	X(as_pattern_target)                                                                                           \
 	X(pattern_list)                                                                                                \
@@ -157,6 +162,7 @@
 	X(T_IS_NOT, "is not")                                                                                          \
 	X(T_EQUALS, "==")                                                                                              \
 	X(T_DIFFERS, "!=")                                                                                             \
+	X(T_OLD_DIFFERS, "<>")                                                                                         \
 	X(T_LESS, "<")                                                                                                 \
 	X(T_GREATER, ">")                                                                                              \
 	X(T_LESS_EQUAL, "<=")                                                                                          \
@@ -195,6 +201,7 @@ enum kind {
 	K_OTHER,
 	K_TOKEN,
 	K_ERROR,
+	K_PARENTHESIS, /* one that only groups */
 #define KIND(name) K_##name,
 	NODE_KINDS(KIND)
 #undef KIND
@@ -217,7 +224,7 @@ struct node {
 	uint32_t start, end; /* bytes of the source */
 	uint32_t parent;     /* NONE at the root */
 	uint32_t next;	     /* the first node after this one and all below it */
-	uint32_t scope;	     /* the scope that a name here is looked up in (scope.h) */
+	uint32_t scope;	     /* the scope that a name here is looked up in (scope.h), once scopes_build has set it */
 	uint8_t kind, field;
 	bool named;
 	bool missing; /* or an error, where the tree has any */
@@ -255,6 +262,7 @@ struct tree {
 	uint32_t line_count, line_room;
 	uint32_t first_error; /* the first ERROR or MISSING node, NONE where all is well */
 	struct clock *clock;  /* borrowed */
+	bool erroneous;	      /* the parser found an error, which may be in no node */
 	bool failed;	      /* out of memory */
 };
 
@@ -338,8 +346,6 @@ uint32_t last_named(const struct tree *tree, uint32_t n);
 /* The nearest node above N of that kind, NONE where there is none. */
 uint32_t ancestor_kind(const struct tree *tree, uint32_t n, enum kind kind);
 bool is_below(const struct tree *tree, uint32_t n, uint32_t above);
-/* What parentheses stand around. */
-uint32_t unwrap(const struct tree *tree, uint32_t n);
 
 bool slice_is(slice text, const char *string);
 bool slice_same(slice a, slice b);

@@ -15,6 +15,8 @@ struct trivial_row {
 
 static const struct trivial_row trivial_rows[] = {
 	{ "execution_pattern", "def ", "(self):" },
+	{ "execution_pattern", "def ", "(self):\n    return $name" },
+	{ "execution_pattern", "def ", "(self):\n    return $call" },
 	{ "execution_pattern", "def ", "(self, context):" },
 	{ "execution_pattern", "def ", "(self, context):\n    return $name" },
 	{ "execution_pattern", "def ", "(self, context):\n    return $attribute" },

@@ -12,11 +12,13 @@
 #include "log.h"
 
 enum {
-	TICK_MS = 100,	  /* how often other processes' commits are looked for */
-	IDLE_DRAFT_S = 5, /* a draft that nobody closes is stored (not judged) after so long */
-	IDLE_BATCH = 16,  /* drafts a tick */
-	LAST_ROUNDS = 64, /* batches of drafts stored at the end */
-	EXTRACTORS = 16,  /* kept for reuse */
+	TICK_MS = 100,			/* how often other processes' commits are looked for */
+	IDLE_DRAFT_S = 5,		/* a draft that nobody closes is stored (not judged) after so long */
+	IDLE_BATCH = 16,		/* drafts a tick */
+	LAST_ROUNDS = 64,		/* batches of drafts stored at the end */
+	EXTRACTORS = 16,		/* kept for reuse */
+	QUERIES_KEPT = QUERIES_MAX / 2, /* beyond so many the kernel is asked to forget those used longest ago */
+	QUERIES_BATCH = 4096,		/* a tick */
 };
 
 /* What the kernel must be told of a group. */
@@ -62,6 +64,7 @@ struct writer {
 	pf_extractor *extractor;
 	int64_t seen;	    /* the change feed up to here has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
+	size_t queries;	    /* as last logged */
 };
 
 struct change *change_new(void)
@@ -585,6 +588,31 @@ static void adopt_edits(struct writer *w)
 		pf_log(PF_LOG_ERROR, "cannot take over what was changed by hand: %s", err.why);
 }
 
+/* The kernel remembers the names below query/ as long as it has memory for them; here they cost more. */
+static void trim_queries(struct writer *w)
+{
+	size_t count = queries_count(w->fs->queries);
+	struct queries_entry *entries;
+	struct stale stale = { 0 };
+
+	if (count != w->queries)
+		pf_log(PF_LOG_DEBUG, "queries in use: %zu", count);
+	w->queries = count;
+	if (count <= QUERIES_KEPT)
+		return;
+	entries = calloc(QUERIES_BATCH, sizeof *entries);
+	if (!entries)
+		return;
+	count = queries_idle(w->fs->queries, QUERIES_KEPT, entries, QUERIES_BATCH);
+	for (size_t i = 0; i < count; i++)
+		stale_entry(&stale,
+			    entries[i].parent ? (struct node){ NODE_QUERY, entries[i].parent }
+					      : (struct node){ NODE_QUERY_ROOT, 0 },
+			    entries[i].pair);
+	free(entries);
+	hand_to_notifier(w, &stale, NULL);
+}
+
 static void tick(struct writer *w)
 {
 	if (pf_store_foreign_commit(w->fs->store)) {
@@ -598,6 +626,8 @@ static void tick(struct writer *w)
 		hand_to_notifier(w, &stale, NULL);
 	}
 	store_idle_drafts(w, fs_now() - (int64_t)IDLE_DRAFT_S * 1000000000);
+	snapshots_trim(w->fs->snapshots);
+	trim_queries(w);
 }
 
 /* The next group: all that is queued; NULL after a tick without any. False when it is time to end. */

@@ -12,6 +12,7 @@ static const struct node_fixed fixed[] = {
 	{ "outcome", NODE_COMPONENT_OUTCOME },
 	{ "outcome.error", NODE_COMPONENT_OUTCOME_ERROR },
 	{ "patterns", NODE_LINKS },
+	{ "similar", NODE_SIMILAR },
 };
 enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
 
@@ -39,7 +40,7 @@ static void fill(struct node node, const pf_component_entry *entry, struct node_
 		node_attr_fill(node, entry->document_size, entry->mtime, 0, attr);
 		break;
 	case NODE_COMPONENT:
-		node_attr_fill(node, 0, entry->mtime, 1, attr);
+		node_attr_fill(node, 0, entry->mtime, 2, attr);
 		break;
 	default:
 		node_attr_fill(node, 0, entry->mtime, 0, attr);

@@ -29,7 +29,9 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	fs->mounted_at = fs_now();
 	fs->drafts = drafts_new(store, limits->max_source ? limits->max_source : DEFAULT_MAX_FILE);
 	fs->outcomes = outcomes_new();
-	if (fs->drafts && fs->outcomes)
+	fs->queries = queries_new();
+	fs->snapshots = snapshots_new(SNAPSHOTS_SOFT, SNAPSHOTS_HARD, (int64_t)SNAPSHOTS_GRACE_S * 1000000000);
+	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots)
 		fs->writer = writer_new(fs, err);
 	if (!fs->writer) {
 		pf_fail(err, ENOMEM, "no memory to start");
@@ -57,6 +59,8 @@ void fs_free(struct pf_fs *fs)
 	fs_stop(fs);
 	drafts_free(fs->drafts);
 	outcomes_free(fs->outcomes);
+	queries_free(fs->queries);
+	snapshots_free(fs->snapshots);
 	pf_store_close(fs->store);
 	free(fs);
 }

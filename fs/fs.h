@@ -8,15 +8,19 @@
 #include "draft.h"
 #include "node.h"
 #include "outcome.h"
+#include "queries.h"
+#include "snapshot.h"
 
 struct pf_fs {
 	pf_store *store;	  /* owned */
 	pf_extract_limits limits; /* as given, zeros for the defaults */
 	int64_t mounted_at;	  /* ns; the time of what has no time of its own */
 	bool read_only;
-	struct drafts *drafts;	   /* owned */
-	struct outcomes *outcomes; /* owned */
-	struct writer *writer;	   /* owned; read-only, it only follows what others write */
+	struct drafts *drafts;	     /* owned */
+	struct outcomes *outcomes;   /* owned */
+	struct queries *queries;     /* owned */
+	struct snapshots *snapshots; /* owned */
+	struct writer *writer;	     /* owned; read-only, it only follows what others write */
 };
 
 /* Takes STORE over, also on failure. Starts the writer's threads: not before fork(). */

@@ -216,11 +216,12 @@ static void ll_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	struct node dir, node;
 	struct node_attr attr;
 	struct change *change;
+	pf_err err = { 0 };
 	int result;
 
 	if (!decode(request, parent, &dir))
 		return;
-	result = node_lookup(ll->fs, dir, name, &node, &attr, NULL);
+	result = node_lookup(ll->fs, dir, name, &node, &attr, &err);
 	if (result == -EAGAIN) {
 		change = start_change(request, answer_made);
 		if (change) {
@@ -229,11 +230,14 @@ static void ll_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 		}
 	} else if (result == 0) {
 		entry = entry_of(ll, node, &attr);
-		fuse_reply_entry(request, &entry);
+		if (fuse_reply_entry(request, &entry) < 0)
+			node_forget(ll->fs, node, 1); /* nobody heard of it */
 	} else if (result == -ENOENT && attr.entry_ms) {
 		entry = (struct fuse_entry_param){ .entry_timeout = attr.entry_ms / 1000.0 };
 		fuse_reply_entry(request, &entry);
 	} else {
+		if (result != -ENOENT && err.code)
+			pf_log(PF_LOG_NOTICE, "refused: %s", err.why);
 		reply_err(request, result);
 	}
 }
@@ -305,7 +309,7 @@ static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 	if (!decode(request, ino, &node))
 		return;
 	result = node_read(ll_of(request)->fs, node, offset, size, &text, &err);
-	if (result < 0 && result != -ENOENT)
+	if (result < 0 && result != -ENOENT && result != -ESTALE)
 		pf_log(PF_LOG_ERROR, "cannot read: %s", err.why);
 	if (result < 0 || text.failed)
 		reply_err(request, result < 0 ? result : -ENOMEM);
@@ -347,8 +351,11 @@ static int emit(struct node_listing *base, const char *name, struct node node, c
 		int64_t cookie)
 {
 	struct ll_listing *listing = (struct ll_listing *)base;
-	struct fuse_entry_param entry = entry_of(ll_of(listing->request), node, attr);
+	/* Inode 0: the kernel takes the name alone, and looks it up when somebody asks for more. */
+	struct fuse_entry_param entry = { .attr = { .st_ino = node_ino(node), .st_mode = node_kinds[node.kind].mode } };
 
+	if (attr)
+		entry = entry_of(ll_of(listing->request), node, attr);
 	return add_entry(listing, name, &entry, cookie + DOTS);
 }
 
@@ -383,7 +390,7 @@ static void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, 
 	if (!list_dots(&listing, cookie))
 		result = node_list(ll_of(request)->fs, listing.dir, cookie > DOTS ? cookie - DOTS : 0, &listing.base,
 				   &err);
-	if (result < 0 && result != -ENOENT)
+	if (result < 0 && result != -ENOENT && result != -ESTALE)
 		pf_log(PF_LOG_ERROR, "cannot list: %s", err.why);
 	if (result < 0)
 		reply_err(request, result);
@@ -645,13 +652,16 @@ static void ll_rename(fuse_req_t request, fuse_ino_t parent, const char *name, f
 	finish(change, result, &err);
 }
 
-/* An inode number is all there is to a node, so there is nothing to forget but unlinked files. */
-static void forget(struct ll *ll, fuse_ino_t ino)
+/* An inode number is all there is to most nodes. Others are counted; and unlinked files go. */
+static void forget(struct ll *ll, fuse_ino_t ino, uint64_t lookups)
 {
 	struct change *change;
 	struct node node;
 
-	if (!node_from_ino(ino, &node) || node.kind != NODE_FILE || !drafts_forget(ll->fs->drafts, node.id))
+	if (!node_from_ino(ino, &node))
+		return;
+	node_forget(ll->fs, node, lookups);
+	if (node.kind != NODE_FILE || !drafts_forget(ll->fs->drafts, node.id))
 		return;
 	change = change_new();
 	if (!change)
@@ -664,15 +674,14 @@ static void forget(struct ll *ll, fuse_ino_t ino)
 
 static void ll_forget(fuse_req_t request, fuse_ino_t ino, uint64_t lookups)
 {
-	(void)lookups;
-	forget(ll_of(request), ino);
+	forget(ll_of(request), ino, lookups);
 	fuse_reply_none(request);
 }
 
 static void ll_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
 {
 	for (size_t i = 0; i < count; i++)
-		forget(ll_of(request), forgets[i].ino);
+		forget(ll_of(request), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(request);
 }
 

@@ -7,6 +7,7 @@
 #include "fs.h"
 #include "incoming.h"
 #include "outcome.h"
+#include "query.h"
 
 enum { KIND_SHIFT = 56 };
 #define ID_MASK (((uint64_t)1 << KIND_SHIFT) - 1)
@@ -16,6 +17,8 @@ enum { KIND_SHIFT = 56 };
  * so what it knows is good for a day. What people drop may be changed by another
  * mount of the same database, which sends no notices here: a tenth of a second.
  * Notes and errors come and go with other files' closing: never without asking.
+ * Nor are names below query/, whose results any change may touch; but what a
+ * version of a document holds never changes, and what a key=value means neither.
  */
 enum { LONG = NODE_LONG_MS, SHORT = 100 };
 
@@ -24,6 +27,9 @@ enum { LONG = NODE_LONG_MS, SHORT = 100 };
 #define VERDICTS                                                                                                       \
 	.mode = S_IFREG | 0644, .entry_ms = LONG, .attr_ms = LONG, .attr = outcome_attr, .render = outcome_render,     \
 	.write = outcome_write, .truncate = outcome_truncate, .setattr = outcome_setattr, .flush = outcome_flush
+#define QUERY_DOCUMENT                                                                                                 \
+	.mode = S_IFREG | 0444, .attr_ms = LONG, .attr = document_attr, .read = document_read, .forget = document_forget
+#define QUERY_LINK     .mode = S_IFLNK | 0777, .attr = query_link_attr, .render = query_link_render, .forget = query_forget
 #define VERDICTS_ERROR .mode = S_IFREG | 0444, .attr = outcome_error_attr, .render = outcome_error_render
 
 const struct node_kind node_kinds[NODE_KIND_COUNT] = {
@@ -65,6 +71,28 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 			.remove = file_remove,
 			.rename = file_rename },
 	[NODE_NOTE] = { .mode = S_IFREG | 0444, .attr = note_attr, .render = note_render },
+	[NODE_QUERY_ROOT] = { DIRECTORY, .attr = query_root_attr, .lookup = query_root_lookup,
+			      .list = query_root_list },
+	[NODE_QUERY_GUIDE] = { DOCUMENT, .attr = query_guide_attr, .render = query_guide_render },
+	[NODE_QUERY] = { .mode = S_IFDIR | 0755,
+			 .entry_ms = LONG,
+			 .attr = query_attr,
+			 .lookup = query_lookup,
+			 .list = query_list,
+			 .forget = query_forget },
+	[NODE_QUERY_RESULTS] = { QUERY_DOCUMENT },
+	[NODE_QUERY_PROMPT] = { QUERY_DOCUMENT },
+	[NODE_QUERY_COUNT] = { QUERY_DOCUMENT },
+	[NODE_QUERY_README] = { QUERY_DOCUMENT },
+	[NODE_SCOPE_PROMPT] = { QUERY_DOCUMENT },
+	[NODE_QUERY_PATTERN] = { QUERY_LINK },
+	[NODE_QUERY_COMPONENT] = { QUERY_LINK },
+	[NODE_SIMILAR] = { .mode = S_IFDIR | 0755,
+			   .entry_ms = LONG,
+			   .attr = similar_attr,
+			   .lookup = similar_lookup,
+			   .list = similar_list },
+	[NODE_SIMILAR_LINK] = { .mode = S_IFLNK | 0777, .attr = similar_link_attr, .render = similar_link_render },
 };
 
 uint64_t node_ino(struct node node)
@@ -113,6 +141,12 @@ int node_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node
 	if (strlen(name) > NAME_MAX)
 		return pf_fail(err, ENAMETOOLONG, "the name is longer than %d bytes", NAME_MAX);
 	return node_kinds[dir.kind].lookup(fs, dir, name, node, attr, err);
+}
+
+void node_forget(struct pf_fs *fs, struct node node, uint64_t lookups)
+{
+	if (node_kinds[node.kind].forget)
+		node_kinds[node.kind].forget(fs, node, lookups);
 }
 
 int node_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)

@@ -4,17 +4,24 @@
  * A node is a kind and an id, and an inode number is nothing but these two
  * packed: kind in the bits from 56 on, id below. So inode numbers are the same
  * after a remount, any number that the kernel still remembers can be served
- * without a table of inodes, and there is nothing to count or to forget. What
- * the id means is the kind's: a pattern's or component's row, a pf_scope, a file
- * under incoming/, …
+ * without a table of inodes, and there is nothing to count or to forget; except
+ * for what is below query/, whose numbers stand for what was asked (queries.h),
+ * and documents rendered from queries, each version of which is an inode
+ * (snapshot.h). What the id means is the kind's: a pattern's or component's row,
+ * a pf_scope, a file under incoming/, …
  *
  * A kind is a row of node_kinds: its functions are called for nodes of the kind
  * alone. A new kind of file is a new row and its functions.
  *
  *   root ─┬─ README.md, stats.json, history.jsonl, outcome         totals.c, outcome.c
  *         ├─ CATEGORY ── COMPONENT_TYPE ── PATTERN_TYPE ── pattern  tree.c
+ *         │  └─ prompt.md, here and in COMPONENT_TYPE               document.c
  *         ├─ components ── component ─┬─ source.py, …               components.c
- *         │                           └─ patterns ── link
+ *         │                           ├─ patterns ── link
+ *         │                           └─ similar ── link            query.c
+ *         ├─ query ── key=value ─┬─ key=value …                     query.c
+ *         │                      ├─ link
+ *         │                      └─ results.jsonl, prompt.md, …     document.c
  *         └─ incoming ── files, directories, receipts, errors       incoming.c
  *
  * Threads: functions of a row run on any serving thread, and wait for nothing
@@ -54,6 +61,18 @@ enum node_kind_id {
 	NODE_LINK,  /* id: component << 28 | pattern */
 	NODE_FILE,  /* under incoming/, files and directories, and incoming/ itself; id: pf_file's */
 	NODE_NOTE,  /* id: pf_note's */
+	NODE_QUERY_ROOT,
+	NODE_QUERY_GUIDE,   /* its README.md */
+	NODE_QUERY,	    /* id: the query's number */
+	NODE_QUERY_RESULTS, /* id: the query's number << 28 | hash of the version, as for those that follow */
+	NODE_QUERY_PROMPT,
+	NODE_QUERY_COUNT,
+	NODE_QUERY_README,
+	NODE_SCOPE_PROMPT,    /* id: pf_scope << 28 | hash of the version */
+	NODE_QUERY_PATTERN,   /* a link; id: the query's number << 28 | pattern */
+	NODE_QUERY_COMPONENT, /* a link; id: the query's number << 28 | component */
+	NODE_SIMILAR,	      /* components/NAME/similar; id: the component's */
+	NODE_SIMILAR_LINK,    /* id: component << 28 | component */
 	NODE_KIND_COUNT,
 };
 
@@ -82,7 +101,7 @@ struct node_attr {
 
 /* Receives a directory's entries. */
 struct node_listing {
-	/* COOKIE resumes behind this entry. Non-zero: full, stop. */
+	/* COOKIE resumes behind this entry. Non-zero: full, stop. ATTR NULL: only the name, it was not looked up. */
 	int (*emit)(struct node_listing *listing, const char *name, struct node node, const struct node_attr *attr,
 		    int64_t cookie);
 	bool full;
@@ -103,6 +122,10 @@ struct node_kind {
 	int (*render)(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err);
 	/* Where rendering the whole to read a part would be waste. */
 	int (*read)(struct pf_fs *fs, struct node node, int64_t offset, size_t size, pf_text *out, pf_err *err);
+
+	/* Where nodes are counted: what lookup returned is looked up once more each time, and LOOKUPS times less here.
+	 */
+	void (*forget)(struct pf_fs *fs, struct node node, uint64_t lookups);
 
 	/*
 	 * Write side, NULL where read-only (EROFS). Each returns 0: done; 1: CHANGE is
@@ -133,6 +156,8 @@ int node_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
  */
 int node_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
 		pf_err *err);
+/* Gives back what node_lookup returned, LOOKUPS times. */
+void node_forget(struct pf_fs *fs, struct node node, uint64_t lookups);
 int node_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err);
 /* Appends up to SIZE bytes from OFFSET on; fewer only at the end. */
 int node_read(struct pf_fs *fs, struct node node, int64_t offset, size_t size, pf_text *out, pf_err *err);

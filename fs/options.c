@@ -33,6 +33,7 @@ static const struct fuse_opt specs[] = {
 	OPTION("umask=", has_umask, 1),
 	OPTION("sync=%s", sync, 0),
 	OPTION("max_source=%lu", max_source, 0),
+	OPTION("categories=%s", categories_file, 0),
 	FUSE_OPT_END,
 };
 
@@ -52,6 +53,7 @@ void options_usage(void)
 	       "  -o ro                          read-only\n"
 	       "  -o sync=normal                 a power cut may cost the last commits (default: full)\n"
 	       "  -o max_source=BYTES            the largest file taken in incoming/ (default: 4194304)\n"
+	       "  -o categories=FILE             rows that say more of categories than the embedded ones\n"
 	       "  -o OPTION                      anything else that fusermount3 knows\n");
 }
 
@@ -125,6 +127,39 @@ static int absolute(const char *path, char **out, pf_err *err)
 	return *out ? 0 : pf_fail(err, ENOMEM, "no memory to start");
 }
 
+/* Appends FILE's bytes to TEXT, up to one more than a table may have. */
+static int read_bytes(FILE *file, pf_text *text)
+{
+	char buffer[65536];
+	size_t len;
+
+	while (text->len <= PF_CATEGORIES_MAX && (len = fread(buffer, 1, sizeof buffer, file)) > 0)
+		pf_text_add(text, buffer, len);
+	return ferror(file) ? -errno : text->failed ? -ENOMEM : 0;
+}
+
+/* Before the daemon changes its directory, and before anything is made. It is not read again. */
+static int read_categories(struct options *options, pf_err *err)
+{
+	const char *path = options->categories_file;
+	pf_text text = { 0 };
+	FILE *file;
+	int result;
+
+	if (!path)
+		return 0;
+	file = fopen(path, "re");
+	result = file ? read_bytes(file, &text) : -errno;
+	if (file)
+		fclose(file);
+	if (result < 0)
+		pf_fail(err, -result, "-o categories=%s: cannot read it: %s", path, strerror(-result));
+	else
+		options->categories = pf_categories_new(path, text.bytes ? text.bytes : "", text.len, err);
+	pf_text_free(&text);
+	return options->categories ? 0 : -err->code;
+}
+
 static int check(const struct options *options, int words, pf_err *err)
 {
 	if (words == 0)
@@ -151,7 +186,9 @@ static int take_positional(struct options *options, const struct positional *pos
 		result = absolute(positional->words[positional->count - 1], &options->mountpoint, err);
 	if (result == 0 && positional->count == 2)
 		result = absolute(positional->words[0], &options->database, err);
-	else if (result == 0)
+	if (result == 0)
+		result = read_categories(options, err);
+	if (result == 0 && positional->count < 2)
 		result = default_database(&options->database, err);
 	return result;
 }
@@ -179,5 +216,7 @@ void options_free(struct options *options)
 	free(options->database);
 	free(options->mountpoint);
 	free(options->sync);
+	free(options->categories_file);
+	pf_categories_free(options->categories);
 	fuse_opt_free_args(&options->args);
 }

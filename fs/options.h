@@ -16,7 +16,9 @@ struct options {
 	int has_uid, has_gid, has_umask;
 	char *sync; /* "full" or "normal" */
 	unsigned long max_source;
-	struct fuse_args args; /* what is left for libfuse */
+	char *categories_file;	   /* as given; owned */
+	pf_categories *categories; /* owned; NULL where there is no such file */
+	struct fuse_args args;	   /* what is left for libfuse */
 };
 
 /* Reads ARGV; on failure the sentence is in ERR. options_free in any case. */

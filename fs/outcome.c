@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fs.h"
+#include "query.h"
 
 /* What one `outcome` file has pending or was refused. */
 struct outcome_state {
@@ -20,7 +21,7 @@ struct outcome_state {
 enum {
 	BUCKETS = 64,
 	LINE_LIMIT = 1 << 20, /* bytes of one line */
-	DEPTH_LIMIT = 16,     /* of a path; the tree is four deep */
+	DEPTH_LIMIT = 32,     /* of a path; the tree is four deep, queries as deep as there are keys */
 };
 
 struct outcomes {
@@ -116,38 +117,63 @@ static bool token_is(const struct token *token, const char *word)
 	return token->len == strlen(word) && memcmp(token->start, word, token->len) == 0;
 }
 
-/* Walks PATH from DIR; `.` and `..` stay within the mount. */
-static int resolve(struct pf_fs *fs, struct node dir, const struct token *path, struct node *found, pf_err *err)
-{
+/* The directories from the root to where a walk is; each is looked up once. */
+struct walk {
 	struct node stack[DEPTH_LIMIT];
-	struct node above;
-	int depth = 0;
-	const char *at = path->start, *end = path->start + path->len;
+	int depth; /* of the last */
+};
 
-	if (*at == '/')
-		return pf_fail(err, EINVAL,
-			       "'%.*s' is absolute, expected a path relative to the directory of this file",
-			       (int)path->len, path->start);
-	/* The directories above DIR, for `..`. */
-	stack[0] = NODE_ROOT_ID;
+/* The directories above DIR, for `..`. */
+static struct walk walk_from(struct node dir)
+{
+	struct walk walk = { .stack = { NODE_ROOT_ID } };
+
 	if (dir.kind == NODE_SCOPE) {
 		int64_t category = pf_scope_category(dir.id);
 		int type = pf_scope_component_type(dir.id);
 
-		stack[++depth] = (struct node){ NODE_SCOPE, pf_scope_make(category, 0, 0) };
+		walk.stack[++walk.depth] = (struct node){ NODE_SCOPE, pf_scope_make(category, 0, 0) };
 		if (type)
-			stack[++depth] = (struct node){ NODE_SCOPE, pf_scope_make(category, type, 0) };
+			walk.stack[++walk.depth] = (struct node){ NODE_SCOPE, pf_scope_make(category, type, 0) };
 		if (pf_scope_pattern_type(dir.id))
-			stack[++depth] = dir;
+			walk.stack[++walk.depth] = dir;
 	} else if (dir.kind == NODE_COMPONENT) {
-		stack[++depth] = (struct node){ NODE_COMPONENTS, 0 };
-		stack[++depth] = dir;
+		walk.stack[++walk.depth] = (struct node){ NODE_COMPONENTS, 0 };
+		walk.stack[++walk.depth] = dir;
 	}
+	return walk;
+}
+
+/* Back to the parent, or, at the root, false. */
+static bool walk_up(struct pf_fs *fs, struct walk *walk)
+{
+	if (walk->depth == 0)
+		return false;
+	node_forget(fs, walk->stack[walk->depth--], 1);
+	return true;
+}
+
+static bool walk_down(struct pf_fs *fs, struct walk *walk, const char *name)
+{
+	struct node above = walk->stack[walk->depth];
+	struct node_attr attr;
+
+	if (walk->depth + 1 >= DEPTH_LIMIT || !node_kinds[above.kind].lookup ||
+	    node_lookup(fs, above, name, &walk->stack[walk->depth + 1], &attr, NULL) < 0)
+		return false;
+	walk->depth++;
+	return true;
+}
+
+/* Walks PATH; `.` and `..` stay within the mount. */
+static int walk_path(struct pf_fs *fs, struct walk *walk, const struct token *path, pf_err *err)
+{
+	const char *at = path->start, *end = path->start + path->len;
+
 	while (at < end) {
 		char name[NAME_MAX + 1];
 		const char *slash = memchr(at, '/', (size_t)(end - at));
 		size_t len = (size_t)((slash ? slash : end) - at);
-		struct node_attr attr;
 
 		if (len > NAME_MAX)
 			return pf_fail(err, ENAMETOOLONG, "a name in '%.200s…' is too long", path->start);
@@ -157,21 +183,32 @@ static int resolve(struct pf_fs *fs, struct node dir, const struct token *path, 
 		if (len == 0 || strcmp(name, ".") == 0)
 			continue;
 		if (strcmp(name, "..") == 0) {
-			if (depth == 0)
+			if (!walk_up(fs, walk))
 				return pf_fail(err, EINVAL, "'%.*s' leaves the mount", (int)path->len, path->start);
-			depth--;
-			continue;
-		}
-		above = stack[depth];
-		if (depth + 1 >= DEPTH_LIMIT || !node_kinds[above.kind].lookup ||
-		    node_lookup(fs, above, name, &stack[depth + 1], &attr, NULL) < 0)
+		} else if (!walk_down(fs, walk, name)) {
 			return pf_fail(err, ENOENT,
 				       "there is no '%.*s' here, expected patterns, directories or components",
 				       (int)path->len, path->start);
-		depth++;
+		}
 	}
-	*found = stack[depth];
 	return 0;
+}
+
+/* What is at PATH from DIR. */
+static int resolve(struct pf_fs *fs, struct node dir, const struct token *path, struct node *found, pf_err *err)
+{
+	struct walk walk = walk_from(dir);
+	int result;
+
+	if (*path->start == '/')
+		return pf_fail(err, EINVAL,
+			       "'%.*s' is absolute, expected a path relative to the directory of this file",
+			       (int)path->len, path->start);
+	result = walk_path(fs, &walk, path, err);
+	*found = walk.stack[walk.depth];
+	while (walk_up(fs, &walk))
+		;
+	return result;
 }
 
 /* What a verdict on NODE is about. */
@@ -194,6 +231,8 @@ static int target_of(struct node node, const struct token *path, pf_target *targ
 		return pf_fail(err, EINVAL,
 			       "a verdict without a path would judge the whole store here, expected what it is about");
 	default:
+		if (query_link_target(node, target))
+			return 0;
 		return pf_fail(err, EINVAL,
 			       "'%.*s' cannot be judged, expected a pattern, a directory of patterns or a component",
 			       (int)path->len, path->start);

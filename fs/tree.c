@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "document.h"
 #include "fs.h"
 
 static const struct node_fixed fixed[] = {
@@ -10,6 +11,15 @@ static const struct node_fixed fixed[] = {
 	{ "outcome.error", NODE_OUTCOME_ERROR },
 };
 enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
+
+static const char prompt_name[] = "prompt.md";
+enum { PROMPT_COOKIE = FIXED_COUNT + 1 };
+
+/* Not where the patterns are: what is there is read as `*`. */
+static bool has_prompt(pf_scope scope)
+{
+	return pf_scope_category(scope) && !pf_scope_pattern_type(scope);
+}
 
 int scope_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
@@ -36,6 +46,8 @@ int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct nod
 
 	if (result != -ENOENT || strcmp(name, "outcome.error") == 0)
 		return result;
+	if (has_prompt(dir.id) && strcmp(name, prompt_name) == 0)
+		return document_look_up(fs, NODE_SCOPE_PROMPT, dir.id, node, attr, err);
 	if (pf_scope_pattern_type(dir.id)) {
 		result = pf_store_pattern_find(fs->store, dir.id, name, &entry, err);
 		if (result == 0)
@@ -97,6 +109,13 @@ int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 
 	if (result < 0 || listing->full)
 		return result;
+	if (has_prompt(dir.id) && cookie < PROMPT_COOKIE) {
+		struct node prompt;
+
+		result = document_node(fs, NODE_SCOPE_PROMPT, dir.id, &prompt, err);
+		if (result < 0 || listing->emit(listing, prompt_name, prompt, NULL, PROMPT_COOKIE))
+			return result;
+	}
 	if (!pf_scope_pattern_type(dir.id))
 		return list_scopes(fs, dir.id, cookie, listing, err);
 	return pf_store_pattern_list(fs->store, dir.id, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_pattern,
@@ -147,6 +166,7 @@ static const struct node_fixed root_fixed[] = {
 	{ "outcome", NODE_OUTCOME },
 	{ "outcome.error", NODE_OUTCOME_ERROR },
 	{ "components", NODE_COMPONENTS },
+	{ "query", NODE_QUERY_ROOT },
 };
 enum { ROOT_FIXED_COUNT = sizeof root_fixed / sizeof *root_fixed };
 /* incoming/ is a file of the store's with an id of its own; it comes behind the fixed ones. */
@@ -160,7 +180,7 @@ int root_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
 	int result = pf_store_totals(fs->store, 0, &totals, err);
 
 	if (result == 0)
-		node_attr_fill(node, 0, totals.mtime ? totals.mtime : fs->mounted_at, totals.children + 2, attr);
+		node_attr_fill(node, 0, totals.mtime ? totals.mtime : fs->mounted_at, totals.children + 3, attr);
 	return result;
 }
 

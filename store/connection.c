@@ -87,6 +87,24 @@ struct query query_start(struct connection *conn, enum stmt id)
 	return q;
 }
 
+struct query query_made(struct connection *conn, const char *sql)
+{
+	struct query q = { .conn = conn };
+	int at = 0;
+
+	while (at < MADE_STATEMENTS && !(conn->made[at] && strcmp(sqlite3_sql(conn->made[at]), sql) == 0))
+		at++;
+	if (at == MADE_STATEMENTS) {
+		at = conn->next_made;
+		conn->next_made = (at + 1) % MADE_STATEMENTS;
+		sqlite3_finalize(conn->made[at]);
+		conn->made[at] = NULL;
+		q.rc = sqlite3_prepare_v3(conn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &conn->made[at], NULL);
+	}
+	q.stmt = conn->made[at];
+	return q;
+}
+
 void query_again(struct query *q)
 {
 	if (!q->stmt)
@@ -119,6 +137,36 @@ void query_real(struct query *q, double value)
 {
 	if (may_bind(q))
 		q->rc = sqlite3_bind_double(q->stmt, q->bound, value);
+}
+
+/* 0 where nothing of that name is to be bound. */
+static int parameter_named(struct query *q, const char *name)
+{
+	return q->rc == SQLITE_OK && q->stmt ? sqlite3_bind_parameter_index(q->stmt, name) : 0;
+}
+
+void query_named_int(struct query *q, const char *name, int64_t value)
+{
+	int at = parameter_named(q, name);
+
+	if (at)
+		q->rc = sqlite3_bind_int64(q->stmt, at, value);
+}
+
+void query_named_real(struct query *q, const char *name, double value)
+{
+	int at = parameter_named(q, name);
+
+	if (at)
+		q->rc = sqlite3_bind_double(q->stmt, at, value);
+}
+
+void query_named_text(struct query *q, const char *name, const char *text)
+{
+	int at = parameter_named(q, name);
+
+	if (at)
+		q->rc = sqlite3_bind_text64(q->stmt, at, text, strlen(text), SQLITE_STATIC, SQLITE_UTF8);
 }
 
 void query_null(struct query *q)
@@ -260,9 +308,10 @@ static int harden(struct connection *conn, pf_err *err)
 
 static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 {
-	/* Readers map the file: what they read is the page cache's and shared, not memory of their own. */
+	/* Readers map the file, the most of it that SQLite does: what they read is the page cache's and shared, not
+	 * memory of their own. */
 	if (mode != CONNECTION_WRITER)
-		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024; PRAGMA mmap_size = 268435456;"
+		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024; PRAGMA mmap_size = 2147418112;"
 		       "PRAGMA query_only = ON;";
 	/*
 	 * secure_delete, on in some builds, would write zeroes over every byte that an update frees. temp_store is
@@ -287,6 +336,8 @@ int connection_open(const char *path, enum connection_mode mode, enum pf_sync sy
 	rc = open_database(path, mode, made, err);
 	if (rc == 0)
 		rc = harden(made, err);
+	if (rc == 0)
+		rc = search_functions(made, err);
 	/* The first look into the file. */
 	if (rc == 0 && (rc = connection_ask(made, "PRAGMA user_version", &version)) != SQLITE_OK)
 		rc = schema_unreadable(made, path, rc, err);
@@ -306,6 +357,9 @@ void connection_close(struct connection *conn)
 		return;
 	for (int i = 0; i < STMT_COUNT; i++)
 		sqlite3_finalize(conn->stmts[i]);
+	for (int i = 0; i < MADE_STATEMENTS; i++)
+		sqlite3_finalize(conn->made[i]);
+	search_free(conn->search);
 	sqlite3_close(conn->db);
 	free(conn);
 }

@@ -46,6 +46,8 @@ struct learning {
 	/* parallel to component->patterns */
 	struct shown **matches; /* what stays */
 	struct carried *carried;
+	struct ids libraries_before, libraries;
+	struct libraries_change libraries_change;
 	/* of the live ones */
 	int64_t pattern_count, path_bytes;
 };
@@ -58,6 +60,9 @@ static void learning_free(struct learning *l)
 	free(l->matches);
 	free(l->carried);
 	free(l->previous_file);
+	ids_free(&l->libraries_before);
+	ids_free(&l->libraries);
+	libraries_change_free(&l->libraries_change);
 }
 
 static pf_scope scope_of(const struct learning *l, enum pf_pattern_type type)
@@ -178,8 +183,10 @@ static int revise_component(struct learning *l, struct query *old, pf_err *err)
 		if (!l->previous_file)
 			return no_memory(err);
 	}
+	rc = libraries_load(l->txn->conn, column_text(old, 14), &l->libraries_before, err);
 	query_again(old); /* FILE and the like end here */
-	rc = revise_row(l, err);
+	if (rc == 0)
+		rc = revise_row(l, err);
 	if (rc == 0 && revised)
 		rc = event(l, EVENT_SUBMITTED, l->at, success, failure, err);
 	if (rc == 0 && moved)
@@ -199,6 +206,11 @@ static int put_component(struct learning *l, pf_err *err)
 	if (rc < 0)
 		return rc;
 	rc = rc ? revise_component(l, &old, err) : add_component(l, err);
+	if (rc == 0)
+		rc = libraries_load(l->txn->conn, l->component->libraries, &l->libraries, err);
+	if (rc == 0)
+		rc = libraries_of_component(l->txn, l->id, &l->libraries_before, &l->libraries, &l->libraries_change,
+					    err);
 	if (rc < 0)
 		return rc;
 	QUERY(record, l->txn->conn, STMT_COMPONENT_PUT_RECORD);
@@ -310,6 +322,7 @@ static int change_totals(struct learning *l, pf_scope scope, const struct counts
 static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 {
 	struct counts after = shown->counts;
+	struct pattern_extra extra = { 0 };
 	int64_t at = txn_tick(l->txn);
 	int rc = drop_sighting(l, shown->id, err);
 
@@ -320,7 +333,9 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 		after = (struct counts){ 0 };
 	}
 	if (rc == 0)
-		rc = pattern_put_counts(l->txn, shown->id, &shown->counts, shown->bound, &after, at, err);
+		rc = libraries_withdrawn(l->txn, shown->id, &l->libraries_before, &extra.breadth, err);
+	if (rc == 0)
+		rc = pattern_put_counts(l->txn, shown->id, &shown->counts, shown->bound, &after, &extra, at, err);
 	if (rc == 0)
 		rc = pattern_examples_renew(l->txn, shown->id, at, err);
 	if (rc == 0 && !shown->archived)
@@ -411,6 +426,8 @@ static int try_file_name(struct learning *l, const pf_pattern *p, int digits, co
 	query_int(&q, l->txn->now);
 	query_text(&q, d->data);
 	query_int(&q, (int64_t)size);
+	query_int(&q, p->trivial);
+	query_int(&q, (int64_t)l->libraries.count);
 	rc = query_run(&q, err);
 	return rc < 0 ? rc : sqlite3_changes(l->txn->conn->db) > 0;
 }
@@ -432,6 +449,7 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 		.signature = p->signature,
 		.libraries = l->component->libraries,
 	};
+	int64_t libraries = 0;
 	int rc = next_pattern_id(l->txn, &d.id, err);
 
 	if (rc == 0)
@@ -449,7 +467,7 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
 	l->txn->pattern_id = s->id = d.id;
 	s->is_new = true;
-	return rc < 0 ? rc : 0;
+	return rc < 0 ? rc : libraries_sighted(l->txn, s->id, &l->libraries, &libraries, err);
 }
 
 /* The pattern was archived, and is not any longer. */
@@ -477,6 +495,7 @@ static int restore(struct learning *l, const pf_pattern *p, const struct sighted
 static int count_sighting(struct learning *l, const pf_pattern *p, const struct carried *carried, struct sighted *s,
 			  pf_err *err)
 {
+	struct pattern_extra extra = { .trivial = &p->trivial };
 	int rc = find_known(l, p, s, err);
 
 	if (rc == 0 && s->archived)
@@ -485,10 +504,12 @@ static int count_sighting(struct learning *l, const pf_pattern *p, const struct 
 	s->after.success += 1 + carried->success;
 	s->after.failure += carried->failure;
 	s->after.components += 1;
-	if (rc < 0)
-		return rc;
-	return s->id ? pattern_put_counts(l->txn, s->id, &s->before, s->bound, &s->after, l->txn->now, err)
-		     : add_pattern(l, p, s, err);
+	if (rc == 0 && !s->id)
+		return add_pattern(l, p, s, err);
+	if (rc == 0)
+		rc = libraries_sighted(l->txn, s->id, &l->libraries, &extra.breadth, err);
+	return rc < 0 ? rc
+		      : pattern_put_counts(l->txn, s->id, &s->before, s->bound, &s->after, &extra, l->txn->now, err);
 }
 
 static int put_sighting(struct learning *l, enum stmt stmt, int64_t pattern, const pf_pattern *p, pf_err *err)
@@ -538,6 +559,12 @@ static int keep(struct learning *l, size_t i, pf_err *err)
 
 	if (!shown->archived)
 		count_live(l, p, shown->path, false);
+	if (l->libraries_change.came.count || l->libraries_change.went.count) {
+		int rc = libraries_kept(l->txn, shown->id, &l->libraries_change, err);
+
+		if (rc < 0)
+			return rc;
+	}
 	if (shown->first_line == p->first_line && shown->last_line == p->last_line)
 		return 0;
 	return put_sighting(l, STMT_SIGHTING_LINES, shown->id, p, err);

@@ -154,7 +154,7 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 }
 
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
-		       int64_t at, pf_err *err)
+		       const struct pattern_extra *extra, int64_t at, pf_err *err)
 {
 	QUERY(q, txn->conn, STMT_PATTERN_PUT_COUNTS);
 	query_int(&q, id);
@@ -164,6 +164,11 @@ int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, dou
 	query_real(&q, wilson_lower_bound(after->success, after->failure));
 	query_int(&q, document_growth(before, bound, after));
 	query_int(&q, at);
+	query_int(&q, extra->breadth);
+	if (extra->trivial)
+		query_int(&q, *extra->trivial);
+	else
+		query_null(&q);
 	return query_run(&q, err);
 }
 
@@ -220,25 +225,46 @@ bool pf_store_edited(pf_store *store)
 	return query_row(&q, NULL) > 0 && column_int(&q, 0);
 }
 
+/* SQL has no square root: counts changed by hand leave the bound as it was. */
+static int renew_bound(pf_txn *txn, int64_t pattern, const struct counts *counts, double bound, int64_t at, pf_err *err)
+{
+	if (bound == wilson_lower_bound(counts->success, counts->failure))
+		return 0;
+	return pattern_put_counts(txn, pattern, counts, bound, counts, &(struct pattern_extra){ 0 }, at, err);
+}
+
+static int adopt_edit(pf_txn *txn, struct query *q, pf_err *err)
+{
+	struct counts counts = { column_int(q, 2), column_int(q, 3), column_int(q, 4) };
+	int64_t at = txn_tick(txn);
+	int rc = renew_bound(txn, column_int(q, 0), &counts, column_real(q, 5), at, err);
+
+	if (rc < 0)
+		return rc;
+	return history_add(txn,
+			   &(struct occurrence){
+				   .event = EVENT_EDITED,
+				   .at = at,
+				   .pattern_id = column_int(q, 0),
+				   .pattern_path = column_text(q, 1),
+				   .success = counts.success,
+				   .failure = counts.failure,
+			   },
+			   err);
+}
+
 static int adopt_edits(pf_txn *txn, pf_err *err)
 {
 	int rc;
 
 	QUERY(q, txn->conn, STMT_EDITS);
 	while ((rc = query_row(&q, err)) > 0) {
-		rc = history_add(txn,
-				 &(struct occurrence){
-					 .event = EVENT_EDITED,
-					 .at = txn_tick(txn),
-					 .pattern_id = column_int(&q, 0),
-					 .pattern_path = column_text(&q, 1),
-					 .success = column_int(&q, 2),
-					 .failure = column_int(&q, 3),
-				 },
-				 err);
+		rc = adopt_edit(txn, &q, err);
 		if (rc < 0)
 			return rc;
 	}
+	if (rc == 0)
+		rc = search_adopt_edits(txn, err);
 	if (rc < 0)
 		return rc;
 	QUERY(clear, txn->conn, STMT_EDITS_CLEAR);

@@ -30,9 +30,9 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 #define BYTES(x)	"length(CAST(" x " AS BLOB))"
 #define NOW		"CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) * 1000000"
 /* What a trigger does where a pattern was changed by hand: its size, and the sums of its directory, are made anew. */
-#define COMPLETE_PATTERN                                                                                               \
+#define COMPLETE_PATTERN(more)                                                                                         \
 	" BEGIN"                                                                                                       \
-	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id),"                    \
+	"  UPDATE code_patterns SET size = (SELECT size FROM pattern_sizes z WHERE z.id = new.id)," more               \
 	"    mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"                                                       \
 	"  INSERT INTO directories (scope, mtime) VALUES (new.scope, new.mtime) ON CONFLICT (scope) DO NOTHING;"       \
 	"  UPDATE directories SET (patterns, success, failure, high, medium, low, confidence_ppb) = (SELECT"           \
@@ -42,6 +42,7 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 	"    mtime = max(mtime, new.mtime) + 1 WHERE scope = new.scope;"                                               \
 	"  INSERT OR IGNORE INTO hand_edits VALUES (new.id);"                                                          \
 	" END;"
+#define RANK_ORDER_NEW RANK_ORDER("new.trivial", "new.confidence_lower_bound", "new.breadth", "new.component_count")
 /* What a trigger does where a row refers to another source, or is gone: content that nothing refers to goes. */
 #define RELEASE_SOURCE                                                                                                 \
 	" BEGIN"                                                                                                       \
@@ -129,38 +130,16 @@ static const char *const version_1[] = {
 	"  generation_metadata TEXT NOT NULL,"
 	"  head TEXT AS (printf('{\n" TEXT_LINE("name") TEXT_LINE("category") RAW_LINE("subcategory")
 		TEXT_LINE("component_type") INT_LINE("complexity_score") TEXT_LINE("complexity_range")
-			RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count") INT_LINE(
-				"failure_count") REAL_LINE("confidence_score") INT_LINE("revision")
-				TEXT_LINE("source_file") "  \"lines\": [%d, %d],\n" INT_LINE(
-					"pattern_count") "  \"patterns\": ',"
-							 "    " ESCAPED("component_name") ", category, " STRING_OR_NULL(
-								 "subcategory") ", component_type,"
-										"    complexity_score, "
-										"complexity_range, libraries_involved, "
-										"coalesce(round(success_score, 3), "
-										"'null'),"
-										"    success_count, failure_count, "
-										"round(confidence_score, 3), "
-										"revision, " ESCAPED(
-											"source_file") ","
-												       "    "
-												       "first_line, "
-												       "last_line, "
-												       "pattern_count))"
-												       " VIRTUAL,"
-												       "  tail TEXT AS "
-												       "(',' || "
-												       "char(10) || '  "
-												       "\"generation_"
-												       "metadata\": ' "
-												       "|| "
-												       "generation_"
-												       "metadata || "
-												       "char(10) || '}'"
-												       "    || "
-												       "char(10)) "
-												       "VIRTUAL"
-												       ") STRICT;",
+		RAW_LINE("libraries_involved") RAW_LINE("success_score") INT_LINE("success_count")
+		INT_LINE("failure_count") REAL_LINE("confidence_score") INT_LINE("revision") TEXT_LINE("source_file")
+		"  \"lines\": [%d, %d],\n" INT_LINE("pattern_count") "  \"patterns\": ',"
+	"    " ESCAPED("component_name") ", category, " STRING_OR_NULL("subcategory") ", component_type,"
+	"    complexity_score, complexity_range, libraries_involved, coalesce(round(success_score, 3), 'null'),"
+	"    success_count, failure_count, round(confidence_score, 3), revision, " ESCAPED("source_file") ","
+	"    first_line, last_line, pattern_count)) VIRTUAL,"
+	"  tail TEXT AS (',' || char(10) || '  \"generation_metadata\": ' || generation_metadata || char(10) || '}'"
+	"    || char(10)) VIRTUAL"
+	") STRICT;",
 	"CREATE UNIQUE INDEX components_by_entry ON components (entry_name) WHERE entry_name IS NOT NULL;",
 	"CREATE INDEX components_by_source ON components (source_id);",
 	"CREATE TABLE component_records ("
@@ -259,8 +238,9 @@ static const char *const version_1[] = {
 	"    sum(confidence_score >= 0.7 AND confidence_score < 0.9), sum(confidence_score < 0.7),"
 	"    sum(CAST(confidence_score * 1e9 + 0.5 AS INTEGER))"
 	"  FROM code_patterns WHERE archived = 0 AND component_count > 0 GROUP BY scope;",
-	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0" COMPLETE_PATTERN,
-	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime" COMPLETE_PATTERN,
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0" COMPLETE_PATTERN(""),
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE ON code_patterns WHEN new.mtime = old.mtime"
+		COMPLETE_PATTERN(""),
 	"CREATE TRIGGER code_patterns_archived AFTER UPDATE OF archived ON code_patterns"
 	"  WHEN new.archived <> old.archived"
 	" BEGIN"
@@ -365,8 +345,99 @@ static const char *const version_1[] = {
 	"  VALUES (1, 'incoming', 16877 /* a directory, 0755 */, " NOW ", " NOW ", " NOW ");",
 	NULL,
 };
+/*
+ * Retrieval. How patterns rank is one number, so that an index holds each
+ * directory's patterns in that order, and a query reads the first few of each:
+ * what is not trivial first, then the confidence bound (to 1e-9), then breadth,
+ * then sightings.
+ */
+static const char *const version_2[] = {
+	"ALTER TABLE code_patterns ADD COLUMN trivial INTEGER NOT NULL DEFAULT 0 CHECK (trivial IN (0, 1));",
+	/* How many libraries the components that show it involve. */
+	"ALTER TABLE code_patterns ADD COLUMN breadth INTEGER NOT NULL DEFAULT 0;",
+	"ALTER TABLE code_patterns ADD COLUMN rank_order INTEGER NOT NULL DEFAULT 0;",
+
+	"CREATE TABLE libraries (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;",
+	"CREATE TABLE component_libraries ("
+	"  library_id INTEGER NOT NULL,"
+	"  component_id INTEGER NOT NULL,"
+	"  PRIMARY KEY (library_id, component_id)"
+	") WITHOUT ROWID, STRICT;",
+	/* Of the components that show the pattern. */
+	"CREATE TABLE pattern_libraries ("
+	"  library_id INTEGER NOT NULL,"
+	"  pattern_id INTEGER NOT NULL,"
+	"  PRIMARY KEY (library_id, pattern_id)"
+	") WITHOUT ROWID, STRICT;",
+	"INSERT INTO libraries (name) SELECT DISTINCT j.value FROM components c, json_each(c.libraries_involved) j;",
+	"INSERT INTO component_libraries SELECT DISTINCT l.id, c.id"
+	"  FROM components c, json_each(c.libraries_involved) j JOIN libraries l ON l.name = j.value;",
+	"INSERT INTO pattern_libraries SELECT DISTINCT c.library_id, s.pattern_id"
+	"  FROM component_libraries c JOIN sightings s ON s.component_id = c.component_id;",
+
+	/* The store writes breadth and rank alone without the time, for no document shows them. */
+	"DROP TRIGGER code_patterns_added;",
+	"DROP TRIGGER code_patterns_changed;",
+	"UPDATE code_patterns SET breadth = b.libraries"
+	"  FROM (SELECT pattern_id, count(*) AS libraries FROM pattern_libraries GROUP BY pattern_id) b"
+	"  WHERE b.pattern_id = code_patterns.id;",
+	"UPDATE code_patterns SET rank_order ="
+		RANK_ORDER("trivial", "confidence_lower_bound", "breadth", "component_count") ";",
+	"CREATE TRIGGER code_patterns_added AFTER INSERT ON code_patterns WHEN new.size = 0"
+		COMPLETE_PATTERN(" rank_order = " RANK_ORDER_NEW ","),
+	"CREATE TRIGGER code_patterns_changed AFTER UPDATE OF component_name, pattern_name, pattern_data, subcategory,"
+	"  complexity_range, success_count, failure_count, libraries_involved, confidence_lower_bound, component_count,"
+	"  archived, size, mtime ON code_patterns WHEN new.mtime = old.mtime"
+		COMPLETE_PATTERN(" rank_order = " RANK_ORDER_NEW ","),
+
+	/* Behind the order, what queries ask for most: so that where many are looked at, no rows are read. */
+	"CREATE INDEX code_patterns_ranking ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
+	"  component_count, complexity_range) WHERE archived = 0 AND component_count > 0;",
+	/* Few fail: these are behind all others in the ranking. */
+	"CREATE INDEX code_patterns_failing ON code_patterns (scope, rank_order DESC, id, success_count, failure_count,"
+	"  component_count, complexity_range) WHERE archived = 0 AND component_count > 0 AND confidence_score < 0.9;",
+	"CREATE INDEX components_by_place ON components (category, component_type, subcategory, success_score,"
+	"  success_count, failure_count, pattern_count);",
+	"CREATE INDEX pattern_combinations_by_b ON pattern_combinations (pattern_b);",
+
+	/*
+	 * Successful verdicts that named 2 to 64 patterns: how many, and how many of them named which pattern. Of
+	 * those before this version pairs alone are known: each named a pattern at least as often as any of its pairs.
+	 */
+	"CREATE TABLE verdict_patterns (pattern_id INTEGER PRIMARY KEY, successes INTEGER NOT NULL) STRICT;",
+	"CREATE TABLE verdict_totals (id INTEGER PRIMARY KEY CHECK (id = 1), successes INTEGER NOT NULL) STRICT;",
+	"INSERT INTO verdict_patterns SELECT id, max(successes) FROM"
+	"  (SELECT pattern_a AS id, success_count AS successes FROM pattern_combinations"
+	"   UNION ALL SELECT pattern_b, success_count FROM pattern_combinations) GROUP BY id HAVING max(successes) > 0;",
+	"INSERT INTO verdict_totals SELECT 1, coalesce(max(successes), 0) FROM verdict_patterns;",
+
+	/*
+	 * The words of each pattern up to text_indexed.pattern_id; those of the few behind it are looked at one by
+	 * one (search.c). Only which words a pattern has, not where.
+	 */
+	"CREATE VIRTUAL TABLE pattern_text USING fts5 (words, content = '', detail = none, columnsize = 0,"
+	"  tokenize = 'unicode61');",
+	"CREATE TABLE text_indexed (id INTEGER PRIMARY KEY CHECK (id = 1), pattern_id INTEGER NOT NULL) STRICT;",
+	"INSERT INTO text_indexed VALUES (1, 0);",
+	/* The indexed words of a pattern that was changed by hand, for the index must be told what to forget. */
+	"CREATE TABLE hand_texts ("
+	"  pattern_id INTEGER PRIMARY KEY,"
+	"  component_name TEXT NOT NULL,"
+	"  pattern_type TEXT NOT NULL,"
+	"  pattern_name TEXT NOT NULL,"
+	"  pattern_data TEXT NOT NULL"
+	") STRICT;",
+	"CREATE TRIGGER code_patterns_reworded AFTER UPDATE OF component_name, pattern_name, pattern_data ON code_patterns"
+	"  WHEN new.mtime = old.mtime"
+	" BEGIN"
+	"  INSERT OR IGNORE INTO hand_texts VALUES (old.id, old.component_name, old.pattern_type, old.pattern_name,"
+	"    old.pattern_data);"
+	" END;",
+	NULL,
+};
+
 /* The counts have their room in each document (confidence.c): its length does not depend on them. */
-static const char *const version_fixed_sizes[] = {
+static const char *const version_3[] = {
 	"DROP VIEW pattern_sizes;",
 	"CREATE VIEW pattern_sizes (id, size) AS SELECT id, 360 + length(id)"
 	" + " BYTES(ESCAPED("component_name")) " + length(pattern_type) + length(pattern_name) + length(category)"
@@ -384,11 +455,12 @@ static const char *const version_fixed_sizes[] = {
 /* migrations[N] makes version N + 1 of version N. */
 static const char *const *const migrations[] = {
 	version_1,
-	version_fixed_sizes,
+	version_2,
+	version_3,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 
-static int upgrade(struct connection *conn, pf_err *err)
+int schema_upgrade(struct connection *conn, int to, pf_err *err)
 {
 	int64_t version = 0;
 	int rc = connection_exec(conn, "BEGIN IMMEDIATE", err);
@@ -400,7 +472,7 @@ static int upgrade(struct connection *conn, pf_err *err)
 	if (rc != SQLITE_OK)
 		return connection_fail(conn, rc, err);
 	rc = 0;
-	for (; rc == 0 && version >= 0 && version < SCHEMA_VERSION; version++) {
+	for (; rc == 0 && version >= 0 && version < to; version++) {
 		char pragma[64];
 
 		for (const char *const *sql = migrations[version]; *sql && rc == 0; sql++)
@@ -427,7 +499,7 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
-int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err)
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int rc = connection_ask(conn, "PRAGMA application_id", &application);
@@ -457,5 +529,6 @@ int schema_ready(struct connection *conn, const char *path, bool writable, pf_er
 	if (!writable)
 		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
-	return upgrade(conn, err);
+	*upgraded = version > 0;
+	return schema_upgrade(conn, SCHEMA_VERSION, err);
 }

@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "search.h"
+
 #define LIVE		"archived = 0 AND component_count > 0"
 #define LIVE_P		"p.archived = 0 AND p.component_count > 0"
 #define ENTRY_COLUMNS	"id, scope, file_name, size, mtime"
@@ -72,19 +74,24 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_COUNTS] = "SELECT scope, " PATH ", success_count, failure_count, component_count,"
 				" confidence_lower_bound FROM code_patterns WHERE id = ?1 AND " LIVE,
 	/* (No RETURNING, which would make a table of its own each time.) */
-	[STMT_PATTERN_PUT_COUNTS] = "UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"
-				    " component_count = ?4, confidence_lower_bound = ?5, size = size + ?6,"
-				    " mtime = max(mtime + 1, ?7) WHERE id = ?1",
+	[STMT_PATTERN_PUT_COUNTS] =
+		"UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"
+		" component_count = ?4, confidence_lower_bound = ?5, size = size + ?6,"
+		" mtime = max(mtime + 1, ?7), breadth = breadth + ?8, trivial = coalesce(?9, trivial),"
+		" rank_order = " RANK_ORDER("coalesce(?9, trivial)", "?5", "(breadth + ?8)", "?4") " WHERE id = ?1",
 	[STMT_PATTERN_ADD] =
 		"INSERT INTO code_patterns (id, component_name, pattern_type, pattern_name, category, subcategory,"
 		" component_type, complexity_range, success_count, failure_count, confidence_lower_bound,"
-		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, pattern_data, size)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18)"
-		" ON CONFLICT (scope, file_name) DO NOTHING",
+		" component_count, pattern_signature, libraries_involved, scope, file_name, mtime, pattern_data, size,"
+		" trivial, breadth, rank_order)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 1, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, "
+		"?20, " RANK_ORDER("?19", "?11", "?20", "1") ")"
+							     " ON CONFLICT (scope, file_name) DO NOTHING",
 	[STMT_PATTERN_RESTORE] = "UPDATE code_patterns SET archived = 0, mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
-	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.mtime FROM hand_edits e"
+	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.component_count,"
+		       " p.confidence_lower_bound FROM hand_edits e"
 		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
 	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
 	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits)",
@@ -107,6 +114,49 @@ const char *const stmt_sql[STMT_COUNT] = {
 		      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (pattern_a, pattern_b) DO UPDATE SET"
 		      " success_count = success_count + excluded.success_count,"
 		      " failure_count = failure_count + excluded.failure_count",
+
+	[STMT_PATTERN_ADD_BREADTH] = "UPDATE code_patterns SET breadth = breadth + ?2, rank_order = " RANK_ORDER(
+		"trivial", "confidence_lower_bound", "(breadth + ?2)", "component_count") " WHERE id = ?1",
+	[STMT_PAIRED_PATTERN] = "INSERT INTO verdict_patterns (pattern_id, successes) VALUES (?1, 1)"
+				" ON CONFLICT (pattern_id) DO UPDATE SET successes = successes + 1",
+	[STMT_PAIRED_TOTAL] = "UPDATE verdict_totals SET successes = successes + 1 WHERE id = 1",
+
+	/* ?1: a JSON array of names; an id, or null where the library is not known yet. */
+	[STMT_LIBRARY_LIST] = "SELECT l.id, j.value FROM json_each(?1) j LEFT JOIN libraries l ON l.name = j.value",
+	[STMT_LIBRARY_ADD] = "INSERT INTO libraries (name) VALUES (?1) RETURNING id",
+	[STMT_COMPONENT_LIBRARY_ADD] =
+		"INSERT OR IGNORE INTO component_libraries (library_id, component_id) VALUES (?1, ?2)",
+	[STMT_COMPONENT_LIBRARY_DROP] = "DELETE FROM component_libraries WHERE library_id = ?1 AND component_id = ?2",
+	[STMT_PATTERN_LIBRARY_ADD] = "INSERT OR IGNORE INTO pattern_libraries (library_id, pattern_id) VALUES (?1, ?2)",
+	/* Where no component that involves the library shows the pattern. */
+	[STMT_PATTERN_LIBRARY_DROP] =
+		"DELETE FROM pattern_libraries WHERE library_id = ?1 AND pattern_id = ?2 AND NOT EXISTS ("
+		" SELECT 1 FROM component_libraries l CROSS JOIN sightings s ON s.component_id = l.component_id"
+		"  AND s.pattern_id = ?2 WHERE l.library_id = ?1)",
+
+	[STMT_WORDS_INDEXED] = "SELECT pattern_id FROM text_indexed WHERE id = 1",
+	[STMT_WORDS_INDEX] = "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(
+		"p") " FROM code_patterns p WHERE p.id > ?1 AND p.id <= ?2 ORDER BY p.id",
+	[STMT_WORDS_SET_INDEXED] = "UPDATE text_indexed SET pattern_id = ?1 WHERE id = 1",
+	[STMT_REWORDED] = "SELECT e.pattern_id FROM hand_texts e",
+	[STMT_WORDS_FORGET] =
+		"INSERT INTO pattern_text (pattern_text, rowid, words) SELECT 'delete', p.pattern_id, " PATTERN_TEXT(
+			"p") " FROM hand_texts p WHERE p.pattern_id = ?1"
+			     " AND p.pattern_id <= (SELECT i.pattern_id FROM text_indexed i)",
+	[STMT_WORDS_PUT] = "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(
+		"p") " FROM code_patterns p WHERE p.id = ?1"
+		     " AND p.id <= (SELECT i.pattern_id FROM text_indexed i)",
+	[STMT_REWORDED_CLEAR] = "DELETE FROM hand_texts",
+
+	[STMT_RETRIEVAL_LIBRARY] = "SELECT id FROM libraries WHERE name = ?1",
+	[STMT_RETRIEVAL_SUBCATEGORY] = "SELECT 1 FROM categories k CROSS JOIN components c"
+				       "  ON c.category = k.name AND c.component_type IN ('operator', 'sensor', 'hook',"
+				       "  'trigger', 'notifier') AND c.subcategory = ?1 LIMIT 1",
+	[STMT_RETRIEVAL_NAMED] = "SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"
+				 " AND p.file_name = ?1 WHERE " LIVE_P " LIMIT 1",
+	/* A number that moves with each change by hand, and when the last was. */
+	[STMT_HAND_EDITS] = "SELECT coalesce(sum(p.mtime & 0xffffffffff), 0), max(p.mtime) FROM hand_edits e"
+			    " CROSS JOIN code_patterns p ON p.id = e.pattern_id",
 
 	/* The first term where the directory has the class's name, the second where that was cut. */
 	[STMT_COMPONENT_FIND] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE component_name = ?1"

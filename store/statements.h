@@ -41,7 +41,30 @@ enum stmt {
 	STMT_PATTERN_PUT_DATA,
 	STMT_PATTERN_EXAMPLES,
 	STMT_DIRECTORY_ADD,
+	STMT_PATTERN_ADD_BREADTH,
 	STMT_PAIR,
+	STMT_PAIRED_PATTERN,
+	STMT_PAIRED_TOTAL,
+	/* libraries */
+	STMT_LIBRARY_LIST,
+	STMT_LIBRARY_ADD,
+	STMT_COMPONENT_LIBRARY_ADD,
+	STMT_COMPONENT_LIBRARY_DROP,
+	STMT_PATTERN_LIBRARY_ADD,
+	STMT_PATTERN_LIBRARY_DROP,
+	/* words */
+	STMT_WORDS_INDEXED,
+	STMT_WORDS_INDEX,
+	STMT_WORDS_SET_INDEXED,
+	STMT_REWORDED,
+	STMT_WORDS_FORGET,
+	STMT_WORDS_PUT,
+	STMT_REWORDED_CLEAR,
+	/* retrieval */
+	STMT_RETRIEVAL_LIBRARY,
+	STMT_RETRIEVAL_SUBCATEGORY,
+	STMT_RETRIEVAL_NAMED,
+	STMT_HAND_EDITS,
 	/* components */
 	STMT_COMPONENT_FIND,
 	STMT_COMPONENT_STAT,
@@ -114,6 +137,14 @@ enum stmt {
 	STMT_COMPONENT_RECEIPT,
 	STMT_COUNT,
 };
+
+/*
+ * How a pattern ranks, as one number: what is not trivial first, then the confidence bound (to 1e-9), then
+ * breadth, then sightings.
+ */
+#define RANK_ORDER(trivial, bound, breadth, components)                                                                \
+	"((1 - " trivial ") << 62) + (CAST(" bound " * 1073741823 AS INTEGER) << 32)"                                  \
+	" + (min(" breadth ", 4095) << 20) + min(" components ", 1048575)"
 
 extern const char *const stmt_sql[STMT_COUNT];
 

@@ -22,15 +22,22 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "search.h"
 #include "statements.h"
 #include "store.h"
 
 /* ---- connection.c ---- */
 
 /* One thread's at a time. Statements are prepared at their first use and live as long as it does. */
+enum { MADE_STATEMENTS = 32 };
+
 struct connection {
 	sqlite3 *db;
 	sqlite3_stmt *stmts[STMT_COUNT];
+	/* Those last used of the statements that retrieve.c assembles; `next_made` is replaced next. */
+	sqlite3_stmt *made[MADE_STATEMENTS];
+	int next_made;
+	struct search *search;
 	struct connection *next; /* in the pool; under the store's pool_lock */
 };
 
@@ -61,6 +68,8 @@ struct query {
 };
 
 struct query query_start(struct connection *conn, enum stmt id);
+/* One that is no row of stmt_sql[]. Its values are bound by name. */
+struct query query_made(struct connection *conn, const char *sql);
 void query_end(struct query *q);
 #define QUERY(q, conn, id) __attribute__((cleanup(query_end))) struct query q = query_start(conn, id)
 
@@ -70,6 +79,10 @@ void query_null(struct query *q);
 void query_text(struct query *q, const char *text); /* NULL binds null */
 void query_text_len(struct query *q, const char *text, size_t len);
 void query_blob(struct query *q, const char *bytes, size_t len);
+/* The value of NAME (":limit"), of which the statement may have no use. */
+void query_named_int(struct query *q, const char *name, int64_t value);
+void query_named_real(struct query *q, const char *name, double value);
+void query_named_text(struct query *q, const char *name, const char *text);
 /* The next row: 1, or 0 where there is none, or minus an errno value. */
 int query_row(struct query *q, pf_err *err);
 /* Runs a statement that answers nothing: 0, or minus an errno value. */
@@ -102,8 +115,11 @@ int no_memory(pf_err *err);
 
 /* ---- schema.c ---- */
 
-/* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE. */
-int schema_ready(struct connection *conn, const char *path, bool writable, pf_err *err);
+/* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE:
+ * then *UPGRADED is set. */
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
+/* The migrations that are missing, up to version TO. */
+int schema_upgrade(struct connection *conn, int to, pf_err *err);
 /* Words the failure RC (an SQLite result) of the first look into PATH. */
 int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
 
@@ -261,9 +277,14 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
 
 /* ---- patterns.c ---- */
 
+/* What else a sighting changes. */
+struct pattern_extra {
+	int64_t breadth;     /* added */
+	const bool *trivial; /* NULL: as it was */
+};
 /* Gives pattern ID other counts; BOUND is the lower bound that it had. What follows from them follows. */
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
-		       int64_t at, pf_err *err);
+		       const struct pattern_extra *extra, int64_t at, pf_err *err);
 
 /* A growing array of ids. */
 struct ids {
@@ -274,6 +295,88 @@ struct ids {
 void ids_free(struct ids *ids);
 int ids_add(struct ids *ids, int64_t id, pf_err *err);
 void ids_sort_unique(struct ids *ids);
+
+/* ---- libraries.c ---- */
+
+/* Which libraries a component's new revision involves, and the one before did not; and the other way round. */
+struct libraries_change {
+	struct ids came, went;
+};
+void libraries_change_free(struct libraries_change *change);
+/* The ids of the libraries that the JSON array NAMES names, ascending; made where they are not there. */
+int libraries_load(struct connection *conn, const char *names, struct ids *ids, pf_err *err);
+/* The component involved BEFORE, and involves AFTER now. */
+int libraries_of_component(pf_txn *txn, int64_t component, const struct ids *before, const struct ids *after,
+			   struct libraries_change *change, pf_err *err);
+/* A component that involves LIBRARIES shows the pattern; shows it no longer. *BREADTH is added to. */
+int libraries_sighted(pf_txn *txn, int64_t pattern, const struct ids *libraries, int64_t *breadth, pf_err *err);
+int libraries_withdrawn(pf_txn *txn, int64_t pattern, const struct ids *libraries, int64_t *breadth, pf_err *err);
+/* It showed the pattern and still does, but its libraries changed. */
+int libraries_kept(pf_txn *txn, int64_t pattern, const struct libraries_change *change, pf_err *err);
+
+/* ---- search.c; see also search.h ---- */
+
+void search_free(struct search *search);
+/* LAST is the newest pattern: indexes what is not, where that is enough for a batch. */
+int search_catch_up(pf_txn *txn, int64_t last, pf_err *err);
+/* Indexes anew what was reworded by hand. */
+int search_adopt_edits(pf_txn *txn, pf_err *err);
+
+/* ---- query.c ---- */
+
+enum key {
+	KEY_CATEGORY,
+	KEY_SUBCATEGORY,
+	KEY_COMPONENT_TYPE,
+	KEY_PATTERN_TYPE,
+	KEY_PATTERN_NAME,
+	KEY_LIBRARY,
+	KEY_COMPONENT,
+	KEY_COMPLEXITY,
+	KEY_CONFIDENCE,
+	KEY_MIN_CONFIDENCE,
+	KEY_MIN_SUCCESS_COUNT,
+	KEY_MIN_SUCCESS_SCORE,
+	KEY_WITH,
+	KEY_SIMILAR_TO,
+	KEY_TEXT,
+	KEY_SORT,
+	KEY_LIMIT,
+	KEY_BUDGET,
+	KEY_OF,
+	QUERY_KEYS,
+};
+
+enum sort { SORT_RANK, SORT_CONFIDENCE, SORT_RECENT, SORT_SUPPORT, SORT_NAME, SORT_COUNT };
+
+struct query_value {
+	char *text;    /* NULL: the query does not say */
+	double number; /* where it is one, or a name's number */
+};
+
+struct pf_query {
+	struct query_value values[QUERY_KEYS];
+};
+
+static inline bool query_has(const pf_query *query, enum key key)
+{
+	return query->values[key].text != NULL;
+}
+extern const char *const query_key_names[QUERY_KEYS];
+
+/* ---- retrieve.c ---- */
+
+enum retrieval_how {
+	RETRIEVE_BEST,	 /* few candidates are sorted, many walked in the order of the ranking */
+	RETRIEVE_SORTED, /* all are sorted */
+	RETRIEVE_COUNT,
+};
+/* A key with more than FEW candidates filters, instead of giving them; 0 or below: RETRIEVAL_FEW. */
+enum { RETRIEVAL_FEW = 2000 };
+/* The SQL that runs QUERY, appended. */
+int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how, int few, pf_text *sql, pf_err *err);
+int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int few,
+	     int (*each)(void *arg, const pf_result *result), void *arg, pf_err *err);
 
 /* ---- document.c ---- */
 

@@ -121,14 +121,41 @@ static int purge(pf_store *store, pf_err *err)
 	return query_run(&q, err);
 }
 
+/* An older schema had no index of words. */
+static int index_words(pf_store *store, pf_err *err)
+{
+	pf_txn *txn;
+	int64_t last;
+	int rc;
+
+	{
+		QUERY(q, store->writer, STMT_PATTERN_LAST);
+		rc = query_row(&q, err);
+		last = rc > 0 ? column_int(&q, 0) : 0;
+	}
+	if (rc < 0 || last == 0)
+		return rc < 0 ? rc : 0;
+	txn = pf_txn_begin(store, err);
+	if (!txn)
+		return err ? -err->code : -EIO;
+	rc = search_catch_up(txn, last, err);
+	if (rc == 0)
+		return pf_txn_commit(txn, err);
+	pf_txn_rollback(txn);
+	return rc;
+}
+
 static int open_writer(pf_store *store, pf_err *err)
 {
+	bool upgraded = false;
 	int rc = connection_open(store->path, CONNECTION_WRITER, store->options.sync, &store->writer, err);
 
 	if (rc == 0)
-		rc = schema_ready(store->writer, store->path, true, err);
+		rc = schema_ready(store->writer, store->path, true, &upgraded, err);
 	if (rc == 0)
 		rc = purge(store, err);
+	if (rc == 0 && upgraded)
+		rc = index_words(store, err);
 	store->watcher = store->writer;
 	return rc;
 }
@@ -148,7 +175,7 @@ static int open_reader(pf_store *store, pf_err *err)
 
 		rc = lease_begin(store, &lease, &why);
 		if (rc == 0)
-			rc = schema_ready(lease.conn, store->path, false, &why);
+			rc = schema_ready(lease.conn, store->path, false, NULL, &why);
 		if (rc == 0 || rc == -EINVAL || rc == -EUCLEAN || rc == -ENOMEM ||
 		    store->reader_mode == CONNECTION_IMMUTABLE)
 			break;

@@ -162,6 +162,106 @@ int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
 int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry,
 				    pf_err *err);
 
+/* ---- Retrieval ---- */
+
+/*
+ * A query is what a path of key=value directories says. Keys, each at most once, in any order:
+ *
+ *   category subcategory component_type pattern_type pattern_name library complexity
+ *   component=NAME             what that component shows
+ *   confidence=high|medium|low min_confidence=0..1 min_success_count=N min_success_score=X
+ *   with=PATTERN               what succeeds together with it (a file name, with or without .json)
+ *   similar_to=COMPONENT       the components most like it (of=patterns: what the ten most like it show)
+ *   text=WORDS                 all of them, each the beginning of a word of code, template, message or names
+ *   sort=rank|confidence|recent|support|name   of=patterns|components   limit=1..10000   budget=100..1000000
+ *
+ * Results are patterns, or components where `of` says so, or where it is not given and similar_to or
+ * min_success_score is. Archived patterns are never among them. Of components: complexity, confidence and success
+ * counts are their own, pattern_type, pattern_name, with and text ask for a pattern that they show. Of patterns:
+ * min_success_score asks for a component that shows it; subcategory and complexity are those of the component that
+ * it was first seen in, library is one of any that shows it.
+ *
+ * Orders; where all else is equal, what was learned first is first:
+ *   rank        patterns: not trivial before trivial; then the lower bound of confidence (Wilson 1927), breadth,
+ *               component_count. Components: success_score, then that bound of their verdicts, then patterns
+ *   confidence  success/(success+failure), then success+failure
+ *   recent      mtime
+ *   support     patterns: component_count, then successes. Components: successes, then patterns
+ *   name        of the file or directory
+ * Where the query does not say: with= orders patterns by lift and similar_to= components by likeness, all others go
+ * by rank.
+ *
+ * Lift of two patterns a and b (S. Brin, R. Motwani, J. D. Ullman, S. Tsur, "Dynamic itemset counting and
+ * implication rules for market basket data", SIGMOD 1997, there "interest"): s(a,b) N / (s(a) s(b)). N is the number
+ * of successful verdicts that named 2 to 64 patterns, s(a) how many of these named a, s(a,b) how many both: 1 where
+ * one says nothing of the other. b is a result where s(a,b) is 2 or more, and more than the failures that named
+ * both. Where PATTERN is in several directories, each is an a, and the highest lift of b counts. (Verdicts of stores
+ * made before this was counted are estimated from the pairs: s(a) as the largest s(a,b), N as the largest s(a).)
+ *
+ * Likeness of component B to A: components of A's category and subcategory come before others of its category.
+ * Then the share of what A shows that B shows too, weighted by rarity: the sum of w(p) over the patterns p that
+ * both show, divided by that over A's, from 0 to 1. w(p) = log2(M/n(p)) + 1, inverse document frequency (K. Spärck
+ * Jones, "A statistical interpretation of term specificity and its application in retrieval", Journal of
+ * Documentation 28, 1972), of the n(p) components that show p among the M of A's category and component type; those
+ * alone can share a pattern with it. It is a share and no cosine, for the question is who shows what A needs: B is
+ * not worse for showing more, and its other patterns need not be read. Of A's patterns the rarest are looked at, as
+ * many as have 10,000 sightings together. Then the higher success_score. Components of A's category and subcategory
+ * that share nothing come last, with similarity 0.
+ *
+ * Cost. By rank and by name, what narrows to directories costs as much as there are directories and results; so do
+ * other keys where what they ask for is not rare, and those that leave few patterns (at most 2,000) cost these few.
+ * Other orders, and counts, read an index of what is left.
+ */
+typedef struct pf_query pf_query;
+
+enum { PF_QUERY_LIMIT = 100, PF_QUERY_BUDGET = 2000 }; /* where the query does not say */
+
+/*
+ * QUERY (NULL: everything) narrowed by PAIR, "key=value"; QUERY stays as it is. Checks the form alone, without
+ * the store. NULL and EINVAL, with a sentence that names the keys or values there are, where PAIR is none, its key
+ * is unknown or said already, or its value cannot be. The caller's to pf_query_free.
+ */
+pf_query *pf_query_narrow(const pf_query *query, const char *pair, pf_err *err);
+void pf_query_free(pf_query *query); /* NULL is fine */
+/* What the query says, or the default. */
+bool pf_query_of_components(const pf_query *query);
+int64_t pf_query_limit(const pf_query *query);
+int64_t pf_query_budget(const pf_query *query); /* tokens */
+
+/* A result; strings are valid during the callback. Of patterns and components, both: */
+typedef struct pf_result {
+	int64_t id;
+	const char *name; /* of its file, or of its directory under components/ */
+	const char *path; /* from the root: "ml/operator/import/dual_import-3f9a1c2e.json", "components/NAME" */
+	const char *category, *subcategory, *component_type; /* subcategory may be NULL */
+	int64_t success, failure;
+	double confidence;
+	int64_t mtime;
+	/* of patterns */
+	const char *pattern_type, *pattern_name, *component_name;
+	double lower_bound;
+	int64_t component_count, breadth; /* breadth: how many libraries or providers show it */
+	const char *signature, *data;	  /* data: pattern_data's members, as in pf_pattern, and "examples" */
+	double lift;			  /* of with=, else 0 */
+	/* of components */
+	double success_score, similarity; /* success_score is NAN where nobody gave one; similarity: of similar_to= */
+} pf_result;
+
+/*
+ * Runs the query: EACH gets the results, best first, at most as many as its limit, until it returns non-zero.
+ * ENOENT, with a sentence, where the query names a category, subcategory, library, component or pattern that the
+ * store does not know; EINVAL where text= holds no word.
+ */
+int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg, const pf_result *result), void *arg,
+		   pf_err *err);
+/* How many results there are, whatever the limit. */
+int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err);
+/*
+ * A number that moves with every change to anything that results show (in this process or another): equal, so are
+ * all results. *MTIME is when the last one was. What is changed by hand in the sqlite3 shell counts for patterns.
+ */
+int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err);
+
 /* ---- Totals and history ---- */
 
 /* Appends the document stats.json. */

@@ -86,7 +86,9 @@ int pf_txn_commit(pf_txn *txn, pf_err *err)
 		pf_txn_rollback(txn);
 		return pf_fail(err, EIO, "the database gave the transaction up");
 	}
-	rc = run(txn->conn, STMT_COMMIT, err);
+	rc = txn->patterns_known ? search_catch_up(txn, txn->pattern_id, err) : 0;
+	if (rc == 0)
+		rc = run(txn->conn, STMT_COMMIT, err);
 	if (rc < 0)
 		pf_txn_rollback(txn);
 	else

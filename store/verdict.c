@@ -115,7 +115,7 @@ static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern");
 	before = after = (struct counts){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
 	*(verdict->success ? &after.success : &after.failure) += 1;
-	rc = pattern_put_counts(txn, id, &before, column_real(&q, 5), &after, at, err);
+	rc = pattern_put_counts(txn, id, &before, column_real(&q, 5), &after, &(struct pattern_extra){ 0 }, at, err);
 	if (rc == 0)
 		rc = totals_change(txn, column_int(&q, 0), &before, &after, at, err);
 	if (rc < 0)
@@ -159,13 +159,31 @@ static int judge_component(pf_txn *txn, const pf_verdict *verdict, int64_t id, p
 			   err);
 }
 
+/* How often each was named together with others in a success: what pairs are measured by (lift). */
+static int count_paired(pf_txn *txn, const struct ids *patterns, pf_err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < patterns->count && rc == 0; i++) {
+		QUERY(q, txn->conn, STMT_PAIRED_PATTERN);
+		query_int(&q, patterns->ids[i]);
+		rc = query_run(&q, err);
+	}
+	if (rc < 0)
+		return rc;
+	QUERY(total, txn->conn, STMT_PAIRED_TOTAL);
+	return query_run(&total, err);
+}
+
 static int count_pairs(pf_txn *txn, const pf_verdict *verdict, const struct ids *patterns, pf_err *err)
 {
 	int rc = 0;
 
-	if (patterns->count > PF_PAIRS_LIMIT)
+	if (patterns->count < 2 || patterns->count > PF_PAIRS_LIMIT)
 		return 0;
-	for (size_t a = 0; a < patterns->count; a++) {
+	if (verdict->success)
+		rc = count_paired(txn, patterns, err);
+	for (size_t a = 0; a < patterns->count && rc == 0; a++) {
 		for (size_t b = a + 1; b < patterns->count && rc == 0; b++) {
 			QUERY(q, txn->conn, STMT_PAIR);
 			query_int(&q, patterns->ids[a]);

@@ -1,5 +1,5 @@
 # bash completion for patternfs and patternfs-extract
-_patternfs_options='allow_other ro rw sync= max_source= uid= gid= umask= debug auto_unmount fsname= subtype='
+_patternfs_options='allow_other ro rw sync= max_source= categories= uid= gid= umask= debug auto_unmount fsname= subtype='
 
 # ELEMENT: the last of an option list, as far as it is typed; WORD, what bash replaces, may begin before it or, where it
 # holds a `=`, within it.
@@ -8,6 +8,10 @@ _patternfs_list() {
 
 	case $element in
 	sync=*) mapfile -t COMPREPLY < <(compgen -W 'full normal' -- "${element#sync=}") ;;
+	categories=*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "${element#categories=}")
+		;;
 	*=*) ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -P "${word%"$element"}" -W "$_patternfs_options" -- "$element")
@@ -38,7 +42,10 @@ _patternfs_extract() {
 	local word=${COMP_WORDS[COMP_CWORD]}
 
 	if [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W '-h -V' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W '-c -h -V' -- "$word")
+	elif [[ ${COMP_WORDS[COMP_CWORD - 1]} == -c ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$word"; compgen -f -X '!*.py' -- "$word")

@@ -11,11 +11,13 @@ complete -c patternfs -s o -x -d 'options' -a '(__fish_append , \
 	sync=full\t"wait for the disk at each commit" \
 	sync=normal\t"a power cut may cost the last commits" \
 	max_source=\t"the largest file taken, in bytes" \
+	categories=\t"rows for inferring categories" \
 	uid=\t"who owns the files" \
 	gid=\t"whose group the files are in" \
 	umask=\t"what is hidden of their modes, octal" \
 	auto_unmount\t"unmount when the daemon dies")'
 
+complete -c patternfs-extract -s c -r -F -d 'rows for inferring categories'
 complete -c patternfs-extract -s h -d 'help'
 complete -c patternfs-extract -s V -d 'version'
 complete -c patternfs-extract -k -x -a '(__fish_complete_suffix .py)'

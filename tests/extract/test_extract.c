@@ -305,6 +305,22 @@ static const struct {
 	  INIT
 	  "a):\n        if not (self.a and\n            a):\n            raise ValueError('x')\n        self.a = a\n",
 	  "guard", "if not ($1 and $2):\n    raise ValueError" },
+	{ "parentheses where operators need them",
+	  INIT "a):\n        self.x = (a if (a or 1) else (lambda: (a))) + (-(a)) * ((a))\n", "init_statement",
+	  "self.$1 = ($2 if $2 or $num else lambda: $2) + -$2 * $2" },
+	{ "a method of a second base of the module",
+	  "class A(BaseOperator, B[int]):\n    def __init__(self):\n        self.check(1)\nclass B(C):\n    pass\n"
+	  "class C(A, B):\n    def check(self, x):\n        pass\n",
+	  "init_statement", "self.$1($num)" },
+	{ "a plain assignment by other names",
+	  INIT "a, deferrable):\n        self.b = a\n        self.deferrable = a\n", "init_statement",
+	  "self.deferrable = $1" },
+	{ "a local is no parameter", INIT "a):\n        b = a()\n        self.b = b\n        self.c = b + 1\n",
+	  "init_statement", "$1 = $2()" },
+	{ "an exception of a variable", RUN "try:\n            f()\n        except context:\n            pass\n",
+	  "exception_handler", "except $:\n    pass" },
+	{ "a catalog is no logger", RUN "self.catalog.error('x')\n        self.log.info(1)\n", "log_call",
+	  "log.info($num)  # other" },
 	{ "runtime access", RUN "return context['params']\n", "runtime_access", "context[\"params\"]" },
 	{ "a parameter", RUN "return self.params.get('k', 1)\n", "runtime_access", "params.get(\"k\", ...)" },
 	{ "access with a default", RUN "return kwargs\n    def f(self, **kwargs):\n        kwargs.get('k', 1)\n",
@@ -398,6 +414,55 @@ static const struct {
 	{ "log level", "log_call", false, RUN "self.log.info('a')\n", RUN "self.log.error('a')\n" },
 	{ "log wording", "log_call", true, RUN "self.log.info('a %s', context)\n",
 	  RUN "logger.info(\"other %r\", self.x)\n" },
+	{ "idle parentheses", "init_statement", true,
+	  INIT "a):\n        self.x = (((a.b) == (1)) and (not (a in (self).y))) or (f)(x for x in a)\n",
+	  INIT "a):\n        self.x = a.b == 1 and not a in self.y or f((x for x in a))\n" },
+	{ "parentheses that tell", "init_statement", false, INIT "a):\n        self.x = a and (a or 1)\n",
+	  INIT "a):\n        self.x = a and a or 1\n" },
+	{ "operands to the right", "init_statement", false, INIT "a):\n        self.x = a - (a - 1)\n",
+	  INIT "a):\n        self.x = a - a - 1\n" },
+	{ "a power of a negative number", "init_statement", false, INIT "a):\n        self.x = (-a) ** 2\n",
+	  INIT "a):\n        self.x = -a ** 2\n" },
+	{ "bare tuples", "init_statement", true, INIT "a):\n        for (x, y) in (a, a): self.x[x, y] = (x, y)\n",
+	  INIT "a):\n        for x, y in a, a: self.x[(x, y)] = x, y\n" },
+	{ "a key of an import by another name", "init_statement", true,
+	  "from airflow.configuration import conf\n" INIT "a):\n        self.x = conf.get('k', 1)\n",
+	  "from airflow.configuration import conf as settings\n" INIT "a):\n        self.x = settings.get('k', 1)\n" },
+	{ "a use of a dotted import", "import_item", true, "import a.b\nclass A(BaseOperator):\n    x = a\n",
+	  "import a . b\nclass A(BaseOperator):\n    x = a\n" },
+	{ "a logger got in a roundabout way", "log_call", true, "say = logging.getLogger(1)\n" RUN "say.info('a')\n",
+	  "say = (logging . getLogger)(1)\n" RUN "say.info('a')\n" },
+	{ "white space in a dotted name", "import_item", true, "from a.b import c\nclass A(BaseOperator):\n    x = c\n",
+	  "from a . \\\n b import (c)\nclass A(BaseOperator):\n    x = c\n" },
+	{ "white space in an operator", "guard", true, INIT "a):\n        if a not  in self.b:\n            raise V\n",
+	  INIT "a):\n        if a not in self.b:\n            raise V\n" },
+	{ "super in parentheses", "initialization_pattern", true, INIT "a):\n        (super()).__init__(a)\n",
+	  INIT "a):\n        super().__init__(a)\n" },
+	{ "None in parentheses", "mock_execution_pattern", true,
+	  "try:\n    import m\nexcept ImportError:\n    m = (None)\n" RUN "if m is None:\n            raise X\n",
+	  "try:\n    import m\nexcept ImportError:\n    m = None\n" RUN "if m is None:\n            raise X\n" },
+	{ "quotes of a key", "runtime_access", true, RUN "return f(context[\"ti\"])\n",
+	  RUN "return f(context[r'''ti'''])\n" },
+	{ "quotes of a kept string", "init_statement", true, INIT "a):\n        f(self.params['k'])\n",
+	  INIT "a):\n        f(self.params[u\"\"\"k\"\"\"])\n" },
+	{ "quotes and aliases of a default", "parameter", true,
+	  "import m\n" INIT "a=(f'x', b\"y\", m.z)):\n        pass\n",
+	  "import m as n\n" INIT "a=(F\"\"\"x\"\"\", B'y', n.z)):\n        pass\n" },
+	{ "kwargs by another name", "init_statement", true,
+	  INIT "**kwargs):\n        f('a' in kwargs, kwargs.pop('a'))\n",
+	  INIT "**others):\n        f('a' in others, others.pop('a'))\n" },
+	{ "a key of kwargs", "runtime_access", false, INIT "**others):\n        f(others['a'])\n",
+	  INIT "**others):\n        f(others['b'])\n" },
+	{ "a logger by another name", "log_call", true,
+	  "import logging\nlog = logging.getLogger(__name__)\n" RUN "log.info('a')\n",
+	  "import logging\nsay = logging.getLogger(__name__)\n" RUN "say.info('a')\n" },
+	{ "an exception of a local", "exception_handler", true,
+	  RUN "try:\n            f()\n        except (B, context.exceptions.A):\n            pass\n",
+	  "class A(BaseOperator):\n    def execute(self, other):\n        try:\n            f()\n        except "
+	  "((other).exceptions.A, B):\n            pass\n" },
+	{ "an exception of an attribute", "exception_handler", true,
+	  INIT "a):\n        self.a = a\n        try:\n            f()\n        except self.a.X:\n            pass\n",
+	  INIT "a):\n        self.b = a\n        try:\n            f()\n        except self.b.X:\n            pass\n" },
 	{ "one-line block", "init_statement", true, INIT "a):\n        if a: f(a)\n",
 	  INIT "a):\n        if (a):\n            f(a,)\n" },
 };
@@ -491,6 +556,38 @@ static const struct {
 	{ "a provider's path", "providers/snowflake/operators/x.py", "class A(BaseOperator):\n    pass\n",
 	  "database/warehouse [] 0" },
 	{ "words", "x.py", "class SlackFooOperator(BaseOperator):\n    pass\n", "notification/chat [] 0" },
+	{ "a word is a whole one", "x.py", "class SlackenOperator(BaseOperator):\n    pass\n", "general/- [] 0" },
+	{ "of several words", "x.py", "class GCPSpeechToTextHook:\n    pass\n", "ml/speech [] 0" },
+	{ "from one to another", "x.py", "class GCSToBigQueryOperator(BaseOperator):\n    pass\n", "transfer/- [] 0" },
+	{ "words of a base", "x.py", "class Nightly(airflow.SnowflakeOperator):\n    pass\n",
+	  "database/warehouse [] 0" },
+	{ "words of the file", "in/s3_upload.py", "class ArchiveOperator(BaseOperator):\n    pass\n",
+	  "storage/object [] 0" },
+	{ "no words of the folders", "s3/x.py", "class NightlyOperator(BaseOperator):\n    pass\n", "general/- [] 0" },
+	{ "a provider's module says more than its provider", "x.py",
+	  "from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook\n"
+	  "from airflow.providers.amazon.aws.hooks.glue_crawler import X\nclass A(BaseOperator):\n    pass\n",
+	  "processing/etl [\"airflow.providers.amazon\"] 0" },
+	{ "the innermost providers", "providers/amazon/src/airflow/providers/ssh/x.py", "class AHook:\n    pass\n",
+	  "compute/remote [] 0" },
+	{ "no providers/", "myproviders/ssh/x.py", "class AHook:\n    pass\n", "general/- [] 0" },
+	{ "Airflow 1", "x.py", "from airflow.contrib.hooks.snowflake_hook import Y\nclass AHook:\n    pass\n",
+	  "database/warehouse [] 0" },
+	{ "a package around it", "x.py", "import snowflake.connector.cursor\nclass AHook:\n    pass\n",
+	  "database/warehouse [\"snowflake\"] 0" },
+	{ "a name from a package", "x.py", "from google.cloud import (a, vision_v1 as v)\nclass AHook:\n    pass\n",
+	  "ml/vision [\"google\"] 0" },
+	{ "a name that goes on is another", "x.py", "import boto3x\nclass AHook:\n    pass\n",
+	  "general/- [\"boto3x\"] 0" },
+	{ "a private name says nothing", "x.py",
+	  "from airflow.providers.x import _parse_s3_config\nclass AHook:\n    pass\n",
+	  "general/- [\"airflow.providers.x\"] 0" },
+	{ "the class's name before its imports", "x.py",
+	  "from airflow.providers.amazon.aws.hooks.s3 import S3Hook\nclass DataprocOperator(BaseOperator):\n"
+	  "    pass\n",
+	  "processing/spark [\"airflow.providers.amazon\"] 0" },
+	{ "a purpose before a cloud", "x.py", "import boto3, pandas\nclass AHook:\n    pass\n",
+	  "processing/dataframe [\"boto3\", \"pandas\"] 0" },
 	{ "nothing", "x.py", "class XyzOperator(BaseOperator):\n    pass\n", "general/- [] 0" },
 	{ "complexity", "x.py",
 	  INIT
@@ -519,6 +616,163 @@ static void test_categories(void **state)
 	rows_done();
 }
 
+static void repeat(pf_text *text, const char *part, int times)
+{
+	while (times-- > 0)
+		pf_text_puts(text, part);
+}
+
+/* --- a user's categories --------------------------------------------------------------------------------------- */
+
+/* What such rows make of a component, on top of the embedded ones. */
+static const struct {
+	const char *name, *csv, *source, *want;
+} table_rows[] = {
+	{ "none", "", "import boto3\nclass AHook:\n    pass\n", "cloud/amazon" },
+	{ "a header alone", "kind,token,category,subcategory,weight", "class AHook:\n    pass\n", "general/-" },
+	{ "an import", "import,acme.billing,finance,invoices,9\n", "from acme import billing\nclass AHook:\n    pass\n",
+	  "finance/invoices" },
+	{ "no subcategory", "import,acme,finance,,9\n", "import acme\nclass AHook:\n    pass\n", "finance/-" },
+	{ "a provider", "provider,acme,finance,,9\n",
+	  "from airflow.providers.acme.hooks import x\nclass AHook:\n    pass\n", "finance/-" },
+	{ "a word, in any case", "word,hamsterWHEEL,pets,,9\n", "class TheHamsterWheelHook:\n    pass\n", "pets/-" },
+	{ "in place of an embedded row", "import,boto3,ours,aws,1\n", "import boto3\nclass AHook:\n    pass\n",
+	  "ours/aws" },
+	{ "in place of a word", "word,s3,buckets,,5\n", "class S3Hook:\n    pass\n", "buckets/-" },
+	{ "the heavier", "import,a,light,,98\nimport,b,heavy,,99\n", "import b, a\nclass AHook:\n    pass\n",
+	  "heavy/-" },
+	{ "the longer token", "import,a,package,,5\nimport,a.b,module,,5\n", "import a.b\nclass AHook:\n    pass\n",
+	  "module/-" },
+	{ "header, comments, empty lines, CR LF, a byte-order mark, no newline at the end",
+	  "\xef\xbb\xbfkind,token,category,subcategory,weight\r\n\r\n# \"caf\xc3\xa9\", ours\r\nimport,a,b,c,1",
+	  "import a\nclass AHook:\n    pass\n", "b/c" },
+};
+
+static void test_tables(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof table_rows / sizeof *table_rows; i++) {
+		const char *csv = table_rows[i].csv, *source = table_rows[i].source;
+		pf_err err = { 0 };
+		pf_categories *categories = pf_categories_new("c.csv", csv, strlen(csv), &err);
+		pf_extract_limits limits = { .categories = categories };
+		pf_extractor *other = categories ? pf_extractor_new(&limits, &err) : NULL;
+		pf_module *module = NULL;
+		char got[256] = "";
+
+		if (other && pf_extract(other, "x.py", source, strlen(source), &module, &err) == 0)
+			snprintf(got, sizeof got, "%s/%s", module->components[0].category,
+				 module->components[0].subcategory ? module->components[0].subcategory : "-");
+		if (strcmp(got, table_rows[i].want) != 0)
+			fail_row(table_rows[i].name, "category", *got ? got : err.why, table_rows[i].want);
+		pf_module_free(module);
+		pf_extractor_free(other);
+		pf_categories_free(categories);
+	}
+	rows_done();
+}
+
+#define WANT_NAME    "expected a name of a-z, 0-9, _ and -, at most 64 bytes and no reserved name"
+#define WANT_DOTTED  "expected names with dots between them, at most 128 bytes, such as "
+#define WANT_WORD    "expected at most 64 letters and digits, such as BigQuery"
+#define WANT_WEIGHT  "expected an integer from 1 to 99"
+#define WANT_COLUMNS "kind,token,category,subcategory,weight"
+#define TEN	     "0123456789"
+#define FIFTY	     TEN TEN TEN TEN TEN
+
+static const struct {
+	const char *name, *csv;
+	size_t len; /* 0: as long as the string */
+	int code;
+	const char *why;
+} table_refusals[] = {
+	{ "kind", "impor,a,b,c,1\n", 0, EINVAL, "c.csv:1:1: error: kind 'impor', expected import, provider or word" },
+	{ "kind in capitals", "# x\nImport,a,b,c,1\n", 0, EINVAL,
+	  "c.csv:2:1: error: kind 'Import', expected import, provider or word" },
+	{ "empty kind", ",a,b,c,1\n", 0, EINVAL, "c.csv:1:1: error: kind '', expected import, provider or word" },
+	{ "a header that is not first", "\n" WANT_COLUMNS, 0, EINVAL,
+	  "c.csv:2:1: error: kind 'kind', expected import, provider or word" },
+	{ "white space", " import,a,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:1: error: kind ' import', expected import, provider or word" },
+	{ "empty token", "import,,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:8: error: token '', " WANT_DOTTED "google.cloud.storage" },
+	{ "a token's form", "import,a-b,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:8: error: token 'a-b', " WANT_DOTTED "google.cloud.storage" },
+	{ "a dot first", "provider,.a,b,c,1\n", 0, EINVAL, "c.csv:1:10: error: token '.a', " WANT_DOTTED "amazon.aws" },
+	{ "a dot last", "provider,a.,b,c,1\n", 0, EINVAL, "c.csv:1:10: error: token 'a.', " WANT_DOTTED "amazon.aws" },
+	{ "two dots", "provider,a..b,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:10: error: token 'a..b', " WANT_DOTTED "amazon.aws" },
+	{ "a digit first", "import,a.1,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:8: error: token 'a.1', " WANT_DOTTED "google.cloud.storage" },
+	{ "a long token", "import,a" FIFTY FIFTY TEN TEN "12345678,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:8: error: token 'a012345678901234567890123456789012345678…', " WANT_DOTTED "google.cloud.storage" },
+	{ "empty word", "word,,b,c,1\n", 0, EINVAL, "c.csv:1:6: error: token '', " WANT_WORD },
+	{ "a word's form", "word,a_b,b,c,1\n", 0, EINVAL, "c.csv:1:6: error: token 'a_b', " WANT_WORD },
+	{ "no ASCII", "word,caf\xc3\xa9,b,c,1\n", 0, EINVAL, "c.csv:1:6: error: token 'caf\xc3\xa9', " WANT_WORD },
+	{ "a long word", "word," FIFTY TEN "12345,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:6: error: token '" TEN TEN TEN TEN "…', " WANT_WORD },
+	{ "category", "import,a,B C,c,1\n", 0, EINVAL, "c.csv:1:10: error: category 'B C', " WANT_NAME },
+	{ "empty category", "import,a,,c,1\n", 0, EINVAL, "c.csv:1:10: error: category '', " WANT_NAME },
+	{ "a reserved category", "import,a,incoming,c,1\n", 0, EINVAL,
+	  "c.csv:1:10: error: category 'incoming', " WANT_NAME },
+	{ "a way out of the directory", "import,a,..,c,1\n", 0, EINVAL,
+	  "c.csv:1:10: error: category '..', " WANT_NAME },
+	{ "subcategory", "import,a,b,/c,1\n", 0, EINVAL, "c.csv:1:12: error: subcategory '/c', " WANT_NAME },
+	{ "a control character", "import,a,b\x1b[2J\xc2\x9b,c,1\n", 0, EINVAL,
+	  "c.csv:1:10: error: category 'b?[2J?\?', " WANT_NAME },
+	{ "weight 0", "import,a,b,c,0\n", 0, EINVAL, "c.csv:1:14: error: weight '0', " WANT_WEIGHT },
+	{ "weight 100", "import,a,b,c,100\n", 0, EINVAL, "c.csv:1:14: error: weight '100', " WANT_WEIGHT },
+	{ "weight -1", "import,a,b,c,-1\n", 0, EINVAL, "c.csv:1:14: error: weight '-1', " WANT_WEIGHT },
+	{ "weight 1.5", "import,a,b,c,1.5\n", 0, EINVAL, "c.csv:1:14: error: weight '1.5', " WANT_WEIGHT },
+	{ "no weight", "import,a,b,c,\n", 0, EINVAL, "c.csv:1:14: error: weight '', " WANT_WEIGHT },
+	{ "four fields", "import,a,b,1\n", 0, EINVAL, "c.csv:1:13: error: 4 fields, expected 5: " WANT_COLUMNS },
+	{ "one field", "import\n", 0, EINVAL, "c.csv:1:7: error: 1 field, expected 5: " WANT_COLUMNS },
+	{ "six fields", "import,a,b,c,1,\n", 0, EINVAL,
+	  "c.csv:1:15: error: more than 5 fields, expected " WANT_COLUMNS },
+	{ "columns are characters", "\xc3\xa9\xc3\xa9,a\"", 0, EINVAL,
+	  "c.csv:1:5: error: '\"', expected fields without quotes: " WANT_COLUMNS },
+	{ "quotes", "import,\"a\",b,c,1\n", 0, EINVAL,
+	  "c.csv:1:8: error: '\"', expected fields without quotes: " WANT_COLUMNS },
+	{ "a carriage return", "import,a,b,c,1\rimport,b,b,c,1\n", 0, EINVAL,
+	  "c.csv:1:15: error: a carriage return, expected one only before a newline" },
+	{ "NUL", "import,a,b,c,1\nimport\0\n", 23, EINVAL, "c.csv:2:7: error: a NUL byte, expected text" },
+	{ "latin-1", "# caf\xe9\n", 0, EILSEQ, "c.csv:1:6: error: byte 0xe9 is not UTF-8, expected UTF-8" },
+	{ "a token twice", "import,a,b,c,1\nword,a,b,c,1\nimport,a,b,c,1\n", 0, EINVAL,
+	  "c.csv:3:8: error: import 'a' again, expected each once (it is on line 1)" },
+	{ "a word twice", "word,Ab,b,c,1\nword,aB,b,c,1\n", 0, EINVAL,
+	  "c.csv:2:6: error: word 'ab' again, expected each once (it is on line 1)" },
+};
+
+static void refuses_table(const char *name, const char *csv, size_t len, int code, const char *why)
+{
+	pf_err err = { 0 };
+	pf_categories *categories = pf_categories_new("c.csv", csv, len, &err);
+
+	if (categories || err.code != code || strcmp(err.why, why) != 0)
+		fail_row(name, categories ? "accepted" : "message", err.why, why);
+	pf_categories_free(categories);
+}
+
+static void test_table_refusals(void **state)
+{
+	pf_text large = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table_refusals / sizeof *table_refusals; i++)
+		refuses_table(table_refusals[i].name, table_refusals[i].csv,
+			      table_refusals[i].len ? table_refusals[i].len : strlen(table_refusals[i].csv),
+			      table_refusals[i].code, table_refusals[i].why);
+	pf_text_puts(&large, "\n#");
+	repeat(&large, FIFTY, 20);
+	refuses_table("a long line", large.bytes, large.len, EINVAL,
+		      "c.csv:2:1001: error: 1001 bytes in a line, expected at most 1000");
+	repeat(&large, "\n", PF_CATEGORIES_MAX);
+	refuses_table("a large file", large.bytes, large.len, EFBIG,
+		      "c.csv: error: over 1048576 bytes, expected at most that");
+	pf_text_free(&large);
+	rows_done();
+}
+
 /* --- refusals -------------------------------------------------------------------------------------------------- */
 
 #define NO_CLASS                                                                                                       \
@@ -541,7 +795,7 @@ static const struct {
 	{ "colon", "class A(BaseOperator)\n    x = 1\n", 0, EINVAL,
 	  "x.py:1:22: error: unexpected end of line, expected ':'" },
 	{ "no body", "class A(BaseOperator):\n", 0, EINVAL,
-	  "x.py:1:23: error: unexpected end of line, expected an indented block" },
+	  "x.py:1:23: error: unexpected end of line, expected an indented block after 'class' of line 1" },
 };
 
 static void test_refusals(void **state)
@@ -561,12 +815,6 @@ static void test_refusals(void **state)
 }
 
 /* --- hostile input --------------------------------------------------------------------------------------------- */
-
-static void repeat(pf_text *text, const char *part, int times)
-{
-	while (times-- > 0)
-		pf_text_puts(text, part);
-}
 
 #define UNCOUNTABLE "x.py: error: too many comments in a row or too deeply nested code, expected fewer than 65,536"
 
@@ -652,10 +900,12 @@ static void test_time(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_components), cmocka_unit_test(test_records),    cmocka_unit_test(test_trivial),
-		cmocka_unit_test(test_templates),  cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories),
-		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_hostile),    cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_time),
+		cmocka_unit_test(test_components), cmocka_unit_test(test_records),
+		cmocka_unit_test(test_trivial),	   cmocka_unit_test(test_templates),
+		cmocka_unit_test(test_signatures), cmocka_unit_test(test_categories),
+		cmocka_unit_test(test_refusals),   cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_limits),	   cmocka_unit_test(test_time),
+		cmocka_unit_test(test_tables),	   cmocka_unit_test(test_table_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

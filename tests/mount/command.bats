@@ -10,6 +10,7 @@ load helper
   contains "$output" 'patternfs [-'
   contains "$output" MOUNTPOINT
   contains "$output" max_source
+  contains "$output" categories=
   run -0 "$PATTERNFS" -V
   grep -E 'patternfs.*[0-9]+\.[0-9]+\.[0-9]+' <<<"$output"
   run -0 "$PATTERNFS_EXTRACT" -h
@@ -179,6 +180,94 @@ PYTHON
     equal "$(sql 'PRAGMA integrity_check')" ok
   done
   equal "$(sql 'SELECT count(*) FROM component_patterns')" 3
+}
+
+# Rows that know what the embedded ones do not, and one that they know otherwise.
+categories() {
+  printf 'kind,token,category,subcategory,weight\n# Ours.\nword,HamsterWheel,pets,,9\nimport,nemo,fish,clown,20\n'
+}
+
+category_of() {
+  jq -r '.category + "/" + (.subcategory // "-")' "$MNT/components/$1/component.json"
+}
+
+@test "-o categories: a row of one's own moves a component" {
+  categories >"$TMP/categories.csv"
+  start -o "categories=$TMP/categories.csv"
+  submit
+  operator HamsterWheelOperator >"$IN/op.py"
+  operator SlackOperator >"$IN/slack.py"
+  equal "$(category_of "$COMPONENT")" fish/clown
+  equal "$(category_of HamsterWheelOperator)" pets/-
+  equal "$(category_of SlackOperator)" notification/chat
+  listed "$MNT/fish" "$MNT/pets"
+  absent "$MNT/ml"
+  echo '{"category": "speech"}' >"$IN/op.json"
+  equal "$(category_of HamsterWheelOperator)" speech/-
+  # What was learned stays where it is; what comes now is judged by the embedded rows.
+  stop
+  start
+  operator HamsterWheelSensor >"$IN/sensor.py"
+  equal "$(category_of "$COMPONENT")" fish/clown
+  equal "$(category_of HamsterWheelSensor)" general/-
+}
+
+@test "-o categories: many submissions at a time share the rows" {
+  categories >"$TMP/categories.csv"
+  start -o "categories=$TMP/categories.csv"
+  pids=()
+  for i in {1..16}; do
+    operator "HamsterWheel${i}Operator" >"$TMP/$i.py"
+    operator "HamsterWheelOf${i}Operator" >>"$TMP/$i.py"
+    cp "$TMP/$i.py" "$IN/" &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
+  equal "$(sql "SELECT category, count(*) FROM component_patterns GROUP BY 1")" "$(printf 'general|16\npets|16')"
+}
+
+@test "-o categories: a relative file is found also by the daemon, and by mount.fuse3" {
+  categories >"$TMP/categories.csv"
+  (cd "$TMP" && timeout 60 "$PATTERNFS" -o categories=categories.csv patterns.db mnt 3>&-)
+  operator HamsterWheelOperator >"$IN/op.py"
+  equal "$(category_of HamsterWheelOperator)" pets/-
+  fusermount3 -u "$MNT"
+  let_go
+  mkdir "$TMP/bin"
+  ln -s "$(realpath "$PATTERNFS")" "$TMP/bin/patternfs"
+  # As mount -t fuse.patternfs calls it, which looks for no program outside the system's directories.
+  (cd "$TMP" && PATH=$TMP/bin:$PATH:/usr/sbin timeout 60 mount.fuse3 "$DB" "$MNT" -t fuse.patternfs -o rw,categories=categories.csv 3>&-)
+  operator HamsterWheelSensor >"$IN/sensor.py"
+  equal "$(category_of HamsterWheelSensor)" pets/-
+  fusermount3 -u "$MNT"
+  let_go
+}
+
+@test "-o categories: what cannot be is said before anything is made" {
+  file=$TMP/categories.csv
+  { categories && echo 'word,Hamster Wheel,pets,,9'; } >"$file"
+  refused "$file:5:6: error: token 'Hamster Wheel', expected at most 64 letters and digits" -o "categories=$file" "$DB" "$MNT"
+  { categories && echo 'import,gerbil,incoming,,9'; } >"$file"
+  refused "$file:5:15: error: category 'incoming', expected a name" -o "categories=$file" "$DB" "$MNT"
+  printf 'import,a,b,c,1\n\xff\n' >"$file"
+  refused "$file:2:1: error: byte 0xff is not UTF-8, expected UTF-8" -o "categories=$file" "$DB" "$MNT"
+  refused "cannot read it: No such file" -o "categories=$TMP/missing.csv" "$DB" "$MNT"
+  refused "cannot read it: Is a directory" -o "categories=$TMP" "$DB" "$MNT"
+  refused "over 1048576 bytes, expected at most that" -o categories=/dev/zero "$DB" "$MNT"
+  [ ! -e "$DB" ]
+}
+
+@test "patternfs-extract -c" {
+  categories >"$TMP/categories.csv"
+  "$PATTERNFS_EXTRACT" -c "$TMP/categories.csv" "$SAMPLE" >"$TMP/out"
+  equal "$(jq -r '.[].components[].category' "$TMP/out")" fish
+  echo 'import,nemo,Fish,,9' >"$TMP/categories.csv"
+  run -2 "$PATTERNFS_EXTRACT" -c "$TMP/categories.csv" "$SAMPLE"
+  equal "$output" "$TMP/categories.csv:1:13: error: category 'Fish', expected a name of a-z, 0-9, _ and -, at most 64 bytes and no reserved name"
+  run -2 "$PATTERNFS_EXTRACT" -c "$TMP/missing.csv" "$SAMPLE"
+  contains "$output" "$TMP/missing.csv: error: No such file"
+  run -2 "$PATTERNFS_EXTRACT" -c /dev/zero "$SAMPLE"
+  contains "$output" 'expected at most that'
 }
 
 @test "-s serves with one thread" {

@@ -16,7 +16,7 @@ load helper
 @test "the sample shows all eleven types" {
   submit
   equal "$(sql 'SELECT DISTINCT pattern_type FROM code_patterns ORDER BY 1' | paste -sd' ')" "$TYPES" "in the table"
-  equal "$(ls "$MNT/ml/operator" | grep -vxE 'outcome(.error)?' | paste -sd' ')" "$TYPES" "in the tree"
+  equal "$(ls "$MNT/ml/operator" | grep -vxE 'outcome(.error)?|prompt.md' | paste -sd' ')" "$TYPES" "in the tree"
   for type in $TYPES; do
     ls "$MNT/ml/operator/$type/" | grep -q '\.json$' || { echo "$type holds no pattern"; false; }
   done
@@ -214,6 +214,42 @@ load helper
   echo '{"category": "speech"}' >"$IN/category=vision/op.json"
   operator AnyOperator >"$IN/category=vision/op.py"
   equal "$(jq -r .category "$MNT/components/AnyOperator/component.json")" speech
+}
+
+@test "each key: NAME.json goes before the path, the path before what is inferred" {
+  while read -r key inferred above path json; do
+    # Each in a directory of its own, below one that says something else.
+    dir=$IN/$key=$above/$key=$path
+    document=$MNT/components/${key/_/}Operator/component.json
+    operator "${key/_/}Operator" >"$TMP/op.py"
+    cp "$TMP/op.py" "$IN/$key.py"
+    equal "$(jq -r ".$key" "$document")" "$inferred" "$key inferred"
+    cp "$TMP/op.py" "$dir/"
+    equal "$(jq -r ".$key" "$document")" "$path" "$key by its path"
+    jq -n --arg key "$key" --argjson json "$json" '{($key): $json}' >"$dir/op.json"
+    equal "$(jq -c ".$key" "$document")" "$json" "$key by NAME.json"
+    # The others are inferred as before.
+    equal "$(jq -c "del(.$key) | [.category, .subcategory, .component_type, .success_score] - [null]" "$document")" \
+      "$(jq -nc --arg key "$key" '{category: "general", component_type: "operator"} | del(.[$key]) | [.[]]')" "beside $key"
+  done <<KEYS
+category general outer vision "speech"
+subcategory null outer ocr "asr"
+component_type operator trigger sensor "hook"
+success_score null 10 50 87.5
+KEYS
+  listed "$MNT/speech/operator" "$MNT/general/operator" "$MNT/general/hook"
+  absent "$MNT/vision" "$MNT/outer" "$MNT/general/sensor" "$MNT/general/trigger"
+}
+
+@test "what is said takes the place of what is inferred" {
+  echo '{"category": "speech", "component_type": "sensor"}' >"$TMP/said.json"
+  cp "$SAMPLE" "$IN/op.py"
+  document=$MNT/components/$COMPONENT/component.json
+  equal "$(jq -r '[.category, .subcategory, .component_type] | join(" ")' "$document")" 'ml nlp operator'
+  cp "$TMP/said.json" "$IN/op.json"
+  equal "$(jq -r '[.category, .subcategory, .component_type] | join(" ")' "$document")" 'speech nlp sensor'
+  listed "$MNT/speech/sensor"
+  absent "$MNT/ml"
 }
 
 @test "metadata that cannot be is refused" {

@@ -4,7 +4,7 @@
 load helper
 
 @test "an empty store has the fixed names and nothing else" {
-  equal "$(ls -A "$MNT" | paste -sd' ')" 'README.md components history.jsonl incoming outcome stats.json'
+  equal "$(ls -A "$MNT" | paste -sd' ')" 'README.md components history.jsonl incoming outcome query stats.json'
   equal "$(ls -A "$MNT/components" "$IN" | grep -v ':$' | grep -c .)" 0
   equal "$(jq -c '[.total_patterns, .total_components]' "$MNT/stats.json")" '[0,0]'
   equal "$(cat "$MNT/history.jsonl" | wc -c)" 0
@@ -184,7 +184,7 @@ CALLS
 @test "the categories and types that hold something are there, and no others" {
   operator PlainOperator >"$IN/plain.py"
   operator ClockSensor | sed 's/BaseOperator/BaseSensorOperator/; s/airflow.models/airflow.sensors.base/; s/execute/poke/' >"$IN/clock.py"
-  equal "$(ls "$MNT/general" | grep -vxE 'outcome' | paste -sd' ')" 'operator sensor'
+  equal "$(ls "$MNT/general" | grep -vxE 'outcome|prompt.md' | paste -sd' ')" 'operator sensor'
   equal "$(find "$MNT/general" -mindepth 2 -maxdepth 2 -type d -empty)" ''
   find "$MNT/general" -mindepth 2 -maxdepth 2 -type d | while read -r dir; do
     ls "$dir"/*.json >"$TMP/out"

@@ -11,5 +11,6 @@ int incoming_tests(void);
 int metadata_tests(void);
 int history_tests(void);
 int plan_tests(void);
+int query_tests(void);
 
 #endif

@@ -100,6 +100,18 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM code_patterns p WHERE component_count <>"
 	" (SELECT count(*) FROM sightings s WHERE s.pattern_id = p.id)",
 	"SELECT count(*) FROM code_patterns WHERE success_count < component_count",
+	/* Ranking. */
+	"SELECT count(*) FROM code_patterns p WHERE breadth <> (SELECT count(*) FROM pattern_libraries l"
+	" WHERE l.pattern_id = p.id)",
+	"SELECT count(*) FROM (SELECT DISTINCT l.library_id, s.pattern_id FROM component_libraries l JOIN sightings s"
+	" ON s.component_id = l.component_id EXCEPT SELECT library_id, pattern_id FROM pattern_libraries)",
+	"SELECT count(*) FROM (SELECT library_id, pattern_id FROM pattern_libraries EXCEPT SELECT l.library_id,"
+	" s.pattern_id FROM component_libraries l JOIN sightings s ON s.component_id = l.component_id)",
+	"SELECT count(*) FROM components c WHERE json_array_length(libraries_involved) <>"
+	" (SELECT count(*) FROM component_libraries l WHERE l.component_id = c.id)",
+	"SELECT count(*) FROM code_patterns WHERE rank_order <>"
+	" (1 - trivial) * 4611686018427387904 + CAST(confidence_lower_bound * 1073741823 AS INTEGER) * 4294967296"
+	" + breadth * 1048576 + component_count",
 	/* Places and file names are what the columns say. */
 	"SELECT count(*) FROM code_patterns p WHERE scope >> 8 <> (SELECT id FROM categories WHERE name = p.category)",
 	"SELECT count(*) FROM code_patterns WHERE file_name NOT GLOB pattern_name || '-????????*.json'",

@@ -92,6 +92,44 @@ static void precedence(void **state)
 	assert_string_equal(ask_text(f, "SELECT category || subcategory FROM components"), "innerdeep");
 }
 
+/* NAME.json, then the directories from the inside out, then what the extractor infers: for each key by itself. */
+static void precedence_of_each_key(void **state)
+{
+	static const struct {
+		const char *key, *inferred, *outer, *inner, *json, *said;
+	} rows[] = {
+		{ "category", "general", "category=outer", "category=inner", "{\"category\": \"said\"}", "said" },
+		{ "subcategory", "-", "subcategory=outer", "subcategory=inner", "{\"subcategory\": \"said\"}", "said" },
+		{ "component_type", "operator", "component_type=sensor", "component_type=hook",
+		  "{\"component_type\": \"trigger\"}", "trigger" },
+		{ "success_score", "-", "success_score=1.5", "success_score=2.5", "{\"success_score\": 87.5}", "87.5" },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		int64_t outer = make_directory(f, IN, rows[i].outer, true);
+		int64_t inner = make_directory(f, outer, rows[i].inner, true);
+		char name[32], query[256], source[32];
+
+		snprintf(name, sizeof name, "Of%zuOperator", i);
+		snprintf(source, sizeof source, "return %zu", i);
+		snprintf(query, sizeof query,
+			 "SELECT coalesce(%s, '-') FROM component_patterns WHERE component_name = '%s'", rows[i].key,
+			 name);
+		assert_ok(f, submit(f, IN, "a.py", operator_source(name, source)));
+		assert_string_equal(ask_text(f, query), rows[i].inferred);
+		assert_ok(f, submit(f, outer, "a.py", operator_source(name, source)));
+		assert_string_equal(ask_text(f, query), strchr(rows[i].outer, '=') + 1);
+		assert_ok(f, submit(f, inner, "a.py", operator_source(name, source)));
+		assert_string_equal(ask_text(f, query), strchr(rows[i].inner, '=') + 1);
+		assert_ok(f, submit(f, inner, "a.json", rows[i].json));
+		assert_string_equal(ask_text(f, query), rows[i].said);
+		/* and where that says nothing, the directories do again */
+		assert_ok(f, submit(f, inner, "a.json", "{}"));
+		assert_string_equal(ask_text(f, query), strchr(rows[i].inner, '=') + 1);
+	}
+}
+
 static void copies_with_other_metadata_do_not_take_turns(void **state)
 {
 	struct fixture *f = *state;
@@ -129,6 +167,7 @@ int metadata_tests(void)
 		TEST(refusals),
 		TEST(either_comes_first),
 		TEST(precedence),
+		TEST(precedence_of_each_key),
 		TEST(copies_with_other_metadata_do_not_take_turns),
 		TEST(metadata_beside_a_bad_source),
 	};

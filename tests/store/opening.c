@@ -47,7 +47,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 2): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 3): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
@@ -182,7 +182,7 @@ static void sizes_are_brought_up_to_date(void **state)
 	f->store = NULL;
 	run_sql(f, "UPDATE code_patterns SET size = size - 20, mtime = mtime + 1;"
 		   "DROP VIEW pattern_sizes; CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2;"
-		   "PRAGMA user_version = 1");
+		   "PRAGMA user_version = 2");
 	fixture_reopen(f);
 	assert_ok(f, pf_store_pattern_stat(f->store, 1, &entry, &f->err));
 	assert_int_equal(entry.size, strlen(document_of(f, 1)));

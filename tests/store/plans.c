@@ -1,6 +1,6 @@
 /* No statement scans a table that grows with what was learned. */
 #include "groups.h"
-#include "statements.h"
+#include "store-internal.h"
 
 static const char *const growing[] = { "code_patterns", "sightings", "history", "components", "component_records",
 				       "sources",	"files",     "notes",	"submissions" };
@@ -26,6 +26,9 @@ static bool is_scan(const char *detail)
 static void statements_seek(void **state)
 {
 	struct fixture *f = *state;
+	struct connection functions = { .db = f->db };
+
+	assert_ok(f, search_functions(&functions, &f->err));
 
 	for (int i = 0; i < STMT_COUNT; i++) {
 		char sql[4096];
@@ -46,6 +49,7 @@ static void statements_seek(void **state)
 		}
 		sqlite3_finalize(stmt);
 	}
+	search_free(functions.search);
 }
 
 static void lookups_use_their_index(void **state)

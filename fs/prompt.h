@@ -1,0 +1,53 @@
+/*
+ * Results as a section to paste into a generator's prompt: Markdown, grouped in
+ * reading order, within a budget of tokens.
+ *
+ * Tokens are estimated as bytes of UTF-8 / 4, rounded up: the common rule of
+ * thumb of about four characters a token for English and code, which each
+ * model's own tokenizer differs from. By that estimate the document is never
+ * over its budget.
+ *
+ * The same results in the same order give the same bytes. What results hold is
+ * taken for hostile: whatever a hand-edited database says, it yields fewer
+ * words, never a broken document.
+ *
+ * A struct prompt belongs to one thread at a time.
+ */
+#ifndef PF_PROMPT_H
+#define PF_PROMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store.h"
+
+/*
+ * A group takes what fits, and what recurs in other categories is said once: give more results than will be shown.
+ * Where a query says no limit of its own, this many do.
+ */
+enum { PROMPT_RESULTS = 1000 };
+
+struct prompt_entry;
+
+/* Between prompt_start and prompt_end; the members are prompt.c's. */
+struct prompt {
+	pf_text title;
+	int64_t budget;
+	struct prompt_entry *entries; /* as they came: best first */
+	size_t count, room;
+	bool matched; /* something was added, perhaps too large to keep */
+	bool failed;  /* memory ran out */
+};
+
+/* Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. */
+void prompt_start(struct prompt *prompt, const char *title, int64_t budget);
+/* Takes a result, a pattern or a component, and keeps nothing of it that is not copied. 0, or -ENOMEM. */
+int prompt_add(struct prompt *prompt, const pf_result *result);
+/*
+ * Appends the document to OUT and frees PROMPT, also on failure; OUT may be NULL to free alone. 0, or -ENOMEM.
+ * Too small a budget for a heading leaves a line that says so, and one for less than that nothing.
+ */
+int prompt_end(struct prompt *prompt, pf_text *out, pf_err *err);
+
+#endif

@@ -1,0 +1,944 @@
+/*
+ * Retrieval: how a query is answered, by one statement put together from the
+ * pieces that its keys have in the table below. Values are always bound.
+ *
+ * Patterns come from one of three places:
+ *  - candidates, where a key leaves few (a component's patterns, the partners
+ *    of with=, a rare word): those are sorted;
+ *  - a walk in the order of the ranking, where candidates would be many: it
+ *    stops once enough of them passed the other keys;
+ *  - the ranking's index, read through, where another order is wanted or a
+ *    walk found too little.
+ *
+ * The walk merges the directories, each of which has its patterns in order in
+ * code_patterns_ranking. A recursive select with ORDER BY takes the first of
+ * what it has queued: a priority queue, which holds the next pattern of each
+ * directory. So what it costs grows with directories and results, not with
+ * patterns.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "store-internal.h"
+
+/*
+ * How far a walk goes before all are sorted instead; and how far one goes
+ * before text= asks the index, whose cost grows with the word's frequency: a
+ * word that is frequent is found on the way.
+ */
+enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
+/* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
+ * components count where their patterns are asked for. */
+#define SIMILAR_SIGHTINGS  "10000"
+#define SIMILAR_COMPONENTS "10"
+
+#define LIVE(a) a ".archived = 0 AND " a ".component_count > 0"
+#define BAND(a)                                                                                                        \
+	"CASE WHEN " a ".confidence_score >= 0.9 THEN 'high' WHEN " a ".confidence_score >= 0.7 THEN 'medium'"         \
+	" ELSE 'low' END"
+#define ANY_TYPE "('operator', 'sensor', 'hook', 'trigger', 'notifier')"
+
+/* ---- common table expressions ---- */
+
+/* The patterns of the file name that with= says: the same idiom may stand in several directories. */
+#define CTE_NAMED                                                                                                      \
+	"named (id) AS (SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"                \
+	" AND p.file_name = :with_text WHERE " LIVE("p") ")"
+#define PAIRS_OF(mine, other)                                                                                          \
+	"SELECT w.id AS a, k." other " AS b, k.success_count AS together FROM named w"                                 \
+	" CROSS JOIN pattern_combinations k ON k." mine " = w.id"                                                      \
+	" WHERE k.success_count >= 2 AND k.success_count > k.failure_count"
+#define CTE_PARTNERS                                                                                                   \
+	"partners (id, lift, together) AS (SELECT k.b,"                                                                \
+	" max(CAST(k.together AS REAL) * (SELECT successes FROM verdict_totals WHERE id = 1)"                          \
+	" / (a.successes * b.successes)), k.together"                                                                  \
+	" FROM (" PAIRS_OF("pattern_a", "pattern_b") " UNION ALL " PAIRS_OF(                                           \
+		"pattern_b", "pattern_a") ") k"                                                                        \
+					  " CROSS JOIN verdict_patterns a ON a.pattern_id = k.a CROSS JOIN "           \
+					  "verdict_patterns b ON b.pattern_id = k.b"                                   \
+					  " GROUP BY k.b)"
+
+/* See store.h for the formula. Those of the same place follow that share nothing. */
+#define CTE_ALIKE                                                                                                      \
+	"me (id, category, subcategory, component_type) AS (SELECT id, category, subcategory, component_type"          \
+	" FROM components WHERE id = :similar_to),"                                                                    \
+	"traits (id, weight, reach) AS MATERIALIZED (SELECT p.id, idf(p.component_count, (SELECT count(*)"             \
+	"  FROM me m CROSS JOIN components o ON o.category = m.category AND o.component_type = m.component_type)),"    \
+	" sum(p.component_count) OVER (ORDER BY p.component_count, p.id)"                                              \
+	" FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"                                          \
+	" WHERE s.component_id = :similar_to AND " LIVE(                                                               \
+		"p") "),"                                                                                              \
+		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(r.weight) FROM traits r"         \
+		     " CROSS JOIN sightings s ON s.pattern_id = r.id WHERE r.reach <= " SIMILAR_SIGHTINGS              \
+		     " GROUP BY 1),"                                                                                   \
+		     "alike (id, tier, similarity) AS MATERIALIZED ("                                                  \
+		     "SELECT o.id, NOT (o.category = m.category AND o.subcategory IS m.subcategory),"                  \
+		     " h.weight / (SELECT weight FROM shared WHERE id = :similar_to)"                                  \
+		     " FROM me m CROSS JOIN shared h CROSS JOIN components o ON o.id = h.id WHERE o.id <> m.id"        \
+		     " UNION ALL SELECT o.id, 0, 0.0 FROM me m CROSS JOIN components o ON o.category = m.category"     \
+		     " AND o.component_type IN " ANY_TYPE " AND o.subcategory IS m.subcategory"                        \
+		     " WHERE o.id <> m.id AND o.id NOT IN (SELECT id FROM shared))"
+#define CTE_SIMILAR_PATTERNS                                                                                           \
+	"similar_patterns (id) AS (SELECT DISTINCT s.pattern_id FROM (SELECT a.id FROM alike a"                        \
+	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, o.success_score IS NULL,"         \
+	" o.success_score DESC, a.id LIMIT " SIMILAR_COMPONENTS ") a"                                                  \
+	" CROSS JOIN sightings s ON s.component_id = a.id)"
+
+#define HAS_WORDS(a)                                                                                                   \
+	"may_have_words(" a ".component_name, " a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"     \
+	" AND has_words(" PATTERN_TEXT(a) ", :words)"
+/* What is not indexed yet is looked at. */
+#define CTE_MATCHES                                                                                                    \
+	"matches (id) AS (SELECT rowid FROM pattern_text WHERE pattern_text MATCH :text"                               \
+	" UNION ALL SELECT t.id FROM code_patterns t"                                                                  \
+	" WHERE t.id > (SELECT pattern_id FROM text_indexed WHERE id = 1)"                                             \
+	" AND " HAS_WORDS("t") ")"
+
+/* ---- keys ---- */
+
+struct resolving;
+
+enum pick {
+	PICK_NEVER, /* it filters */
+	PICK_FEW,   /* where the candidates are few */
+	PICK_FIRST, /* they always are */
+};
+
+struct key_sql {
+	int (*resolve)(struct resolving *r, enum key key, pf_err *err); /* the name's id */
+	const char *scope; /* what it asks of a directory, behind the alias; NULL where that is not all it asks */
+	const char *cte, *component_cte;
+	/* of patterns: a condition on `p`, and candidates (id, lift, together) */
+	const char *where, *from;
+	enum pick pick;
+	/* of components: a condition on `c`, and candidates (id, tier, similarity) */
+	const char *component_where, *component_from;
+};
+
+static int resolve_category(struct resolving *r, enum key key, pf_err *err);
+static int resolve_subcategory(struct resolving *r, enum key key, pf_err *err);
+static int resolve_library(struct resolving *r, enum key key, pf_err *err);
+static int resolve_component(struct resolving *r, enum key key, pf_err *err);
+static int resolve_with(struct resolving *r, enum key key, pf_err *err);
+static int resolve_text(struct resolving *r, enum key key, pf_err *err);
+
+/* A component shows a live pattern for which CONDITION on `q` holds. */
+#define SHOWS(condition)                                                                                               \
+	"EXISTS (SELECT 1 FROM sightings s CROSS JOIN code_patterns q ON q.id = s.pattern_id"                          \
+	" WHERE s.component_id = c.id AND " condition " AND " LIVE("q") ")"
+
+static const struct key_sql keys[QUERY_KEYS] = {
+	[KEY_CATEGORY] = { .resolve = resolve_category,
+			   .scope = ".scope >> 8 = :category",
+			   .component_where = "c.category = :category_text" },
+	[KEY_SUBCATEGORY] = { .resolve = resolve_subcategory,
+			      /* The pattern's own is that of the first component which showed it. */
+			      .where = "EXISTS (SELECT 1 FROM sightings s CROSS JOIN components o"
+				       " ON o.id = s.component_id WHERE s.pattern_id = p.id"
+				       " AND o.subcategory = :subcategory_text)",
+			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM categories k CROSS JOIN components o"
+				      " ON o.category = k.name AND o.component_type IN " ANY_TYPE
+				      " AND o.subcategory = :subcategory_text"
+				      " CROSS JOIN sightings s ON s.component_id = o.id",
+			      .pick = PICK_FEW,
+			      .component_where = "c.subcategory = :subcategory_text" },
+	[KEY_COMPONENT_TYPE] = { .scope = ".scope >> 4 & 15 = :component_type",
+				 .component_where = "c.component_type = :component_type_text" },
+	[KEY_PATTERN_TYPE] = { .scope = ".scope & 15 = :pattern_type",
+			       .component_where = SHOWS("q.pattern_type = :pattern_type_text") },
+	[KEY_PATTERN_NAME] = { .scope = ".scope & 15 = :pattern_name",
+			       .where = "p.pattern_name = :pattern_name_text",
+			       /* Each file's name begins with its pattern's. */
+			       .from = "SELECT n.id, 0, 0 FROM directories d CROSS JOIN code_patterns n"
+				       " ON n.scope = d.scope AND n.file_name > :pattern_name_text || '-'"
+				       " AND n.file_name < :pattern_name_text || '.'"
+				       " WHERE d.scope & 15 = :pattern_name",
+			       .pick = PICK_FEW,
+			       .component_where = SHOWS("q.pattern_name = :pattern_name_text") },
+	[KEY_LIBRARY] = { .resolve = resolve_library,
+			  .where = "EXISTS (SELECT 1 FROM pattern_libraries l WHERE l.library_id = :library"
+				   " AND l.pattern_id = p.id)",
+			  .from = "SELECT pattern_id, 0, 0 FROM pattern_libraries WHERE library_id = :library",
+			  .pick = PICK_FEW,
+			  .component_where = "EXISTS (SELECT 1 FROM component_libraries l WHERE l.library_id = :library"
+					     " AND l.component_id = c.id)",
+			  .component_from = "SELECT component_id, 0, 0 FROM component_libraries"
+					    " WHERE library_id = :library" },
+	[KEY_COMPONENT] = { .resolve = resolve_component,
+			    .where = "EXISTS (SELECT 1 FROM sightings s WHERE s.component_id = :component"
+				     " AND s.pattern_id = p.id)",
+			    .from = "SELECT pattern_id, 0, 0 FROM sightings WHERE component_id = :component",
+			    .pick = PICK_FIRST,
+			    .component_where = "c.id = :component",
+			    .component_from = "SELECT :component, 0, 0" },
+	[KEY_COMPLEXITY] = { .where = "p.complexity_range = :complexity_text",
+			     .component_where = "c.complexity_range = :complexity_text" },
+	[KEY_CONFIDENCE] = { .where = BAND("p") " = :confidence_text",
+			     .component_where = BAND("c") " = :confidence_text" },
+	[KEY_MIN_CONFIDENCE] = { .where = "p.confidence_score >= :min_confidence",
+				 .component_where = "c.confidence_score >= :min_confidence" },
+	[KEY_MIN_SUCCESS_COUNT] = { .where = "p.success_count >= :min_success_count",
+				    .component_where = "c.success_count >= :min_success_count" },
+	[KEY_MIN_SUCCESS_SCORE] = { .where = "EXISTS (SELECT 1 FROM sightings s CROSS JOIN components o"
+					     " ON o.id = s.component_id WHERE s.pattern_id = p.id"
+					     " AND o.success_score >= :min_success_score)",
+				    .component_where = "c.success_score >= :min_success_score" },
+	[KEY_WITH] = { .resolve = resolve_with,
+		       .cte = CTE_NAMED ", " CTE_PARTNERS,
+		       .from = "SELECT id, lift, together FROM partners",
+		       .where = "p.id IN (SELECT id FROM partners)",
+		       .pick = PICK_FIRST,
+		       .component_cte = CTE_NAMED,
+		       .component_where = "EXISTS (SELECT 1 FROM named w CROSS JOIN sightings s"
+					  " ON s.component_id = c.id AND s.pattern_id = w.id)",
+		       .component_from = "SELECT DISTINCT s.component_id, 0, 0 FROM named w CROSS JOIN sightings s"
+					 " ON s.pattern_id = w.id" },
+	[KEY_SIMILAR_TO] = { .resolve = resolve_component,
+			     .cte = CTE_ALIKE ", " CTE_SIMILAR_PATTERNS,
+			     .from = "SELECT id, 0, 0 FROM similar_patterns",
+			     .where = "p.id IN (SELECT id FROM similar_patterns)",
+			     .pick = PICK_FIRST,
+			     .component_cte = CTE_ALIKE,
+			     .component_where = "c.id IN (SELECT id FROM alike)",
+			     .component_from = "SELECT id, tier, similarity FROM alike" },
+	[KEY_TEXT] = { .resolve = resolve_text,
+		       .cte = CTE_MATCHES,
+		       .where = HAS_WORDS("p"),
+		       .from = "SELECT id, 0, 0 FROM matches",
+		       .pick = PICK_FEW,
+		       .component_cte = CTE_MATCHES,
+		       .component_where = SHOWS(HAS_WORDS("q")),
+		       .component_from =
+			       "SELECT DISTINCT s.component_id, 0, 0 FROM matches m CROSS JOIN code_patterns p"
+			       " ON p.id = m.id CROSS JOIN sightings s ON s.pattern_id = p.id"
+			       " WHERE " LIVE("p") },
+};
+
+/* Which of the keys gives the candidates, where several could: those that are few first. */
+static const enum key component_sources[] = { KEY_COMPONENT, KEY_SIMILAR_TO, KEY_WITH, KEY_TEXT, KEY_LIBRARY };
+static const enum key first_sources[] = { KEY_WITH, KEY_SIMILAR_TO, KEY_COMPONENT };
+
+/* ---- orders ---- */
+
+/* Each ends in something that no two have. `x` is the row of candidates. */
+#define BY_CONFIDENCE                                                                                                  \
+	"CAST(p.success_count AS REAL) / max(p.success_count + p.failure_count, 1) DESC,"                              \
+	" p.success_count + p.failure_count DESC"
+static const char *const pattern_orders[SORT_COUNT] = {
+	[SORT_RANK] = "p.rank_order DESC, p.id",
+	[SORT_CONFIDENCE] = BY_CONFIDENCE ", p.id",
+	[SORT_RECENT] = "p.mtime DESC, p.id DESC",
+	[SORT_SUPPORT] = "p.component_count DESC, p.success_count DESC, p.id",
+	[SORT_NAME] = "p.file_name, p.scope",
+};
+static const char pattern_order_by_lift[] = "x.lift DESC, x.together DESC, p.rank_order DESC, p.id";
+
+#define BY_SUCCESS_SCORE "c.success_score IS NULL, c.success_score DESC"
+static const char *const component_orders[SORT_COUNT] = {
+	[SORT_RANK] =
+		BY_SUCCESS_SCORE ", lower_bound(c.success_count, c.failure_count) DESC, c.pattern_count DESC, c.id",
+	[SORT_CONFIDENCE] = "c.confidence_score DESC, c.success_count + c.failure_count DESC, c.id",
+	[SORT_RECENT] = "c.mtime DESC, c.id DESC",
+	[SORT_SUPPORT] = "c.success_count DESC, c.pattern_count DESC, c.id",
+	[SORT_NAME] = "coalesce(c.entry_name, c.component_name), c.id",
+};
+static const char component_order_by_similarity[] = "x.tier, x.similarity DESC, " BY_SUCCESS_SCORE ", c.id";
+
+/* ---- what the query names ---- */
+
+struct resolving {
+	struct connection *conn;
+	const pf_query *query;
+	int few;
+	int64_t ids[QUERY_KEYS];
+	pf_text match, words; /* of text= */
+	pf_text with;	      /* the file's name */
+	int source;	      /* the key that gives the candidates, or -1 */
+	int64_t patterns;     /* in the directories asked for */
+	int64_t walk;	      /* how far a walk may go */
+};
+
+static void resolving_free(struct resolving *r)
+{
+	pf_text_free(&r->match);
+	pf_text_free(&r->words);
+	pf_text_free(&r->with);
+}
+
+static const char *said(const struct resolving *r, enum key key)
+{
+	return r->query ? r->query->values[key].text : NULL;
+}
+
+static int unknown(struct resolving *r, enum key key, const char *what, pf_err *err)
+{
+	char shown[NAME_ROOM];
+
+	return pf_fail(err, ENOENT, "%s '%s': %s", query_key_names[key], name_shown(said(r, key), shown), what);
+}
+
+/* The id that STMT has for TEXT. */
+static int look_up(struct resolving *r, enum key key, enum stmt stmt, const char *text, const char *missing,
+		   pf_err *err)
+{
+	QUERY(q, r->conn, stmt);
+	query_text(&q, text);
+	int rc = query_row(&q, err);
+
+	if (rc == 0)
+		return unknown(r, key, missing, err);
+	r->ids[key] = rc > 0 ? column_int(&q, 0) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+static int resolve_category(struct resolving *r, enum key key, pf_err *err)
+{
+	return look_up(r, key, STMT_CATEGORY_ID, said(r, key), "no such category", err);
+}
+
+static int resolve_subcategory(struct resolving *r, enum key key, pf_err *err)
+{
+	return look_up(r, key, STMT_RETRIEVAL_SUBCATEGORY, said(r, key), "no such subcategory", err);
+}
+
+static int resolve_library(struct resolving *r, enum key key, pf_err *err)
+{
+	return look_up(r, key, STMT_RETRIEVAL_LIBRARY, said(r, key), "no component involves such a library", err);
+}
+
+static int resolve_component(struct resolving *r, enum key key, pf_err *err)
+{
+	return look_up(r, key, STMT_COMPONENT_FIND, said(r, key), "no such component", err);
+}
+
+static int resolve_with(struct resolving *r, enum key key, pf_err *err)
+{
+	const char *name = said(r, key), *suffix = ".json";
+	size_t len = strlen(name);
+
+	pf_text_puts(&r->with, name);
+	if (len < strlen(suffix) || strcmp(name + len - strlen(suffix), suffix) != 0)
+		pf_text_puts(&r->with, suffix);
+	if (r->with.failed)
+		return no_memory(err);
+	return look_up(r, key, STMT_RETRIEVAL_NAMED, r->with.bytes, "no such pattern", err);
+}
+
+static int resolve_text(struct resolving *r, enum key key, pf_err *err)
+{
+	char shown[NAME_ROOM];
+	int words = search_words(r->conn, said(r, key), &r->words, &r->match, err);
+
+	if (words != 0)
+		return words < 0 ? words : 0;
+	return pf_fail(err, EINVAL, "text '%s': expected at least one word", name_shown(said(r, key), shown));
+}
+
+/* ---- the statement ---- */
+
+static void add_clause(pf_text *sql, const char *between, const char *clause)
+{
+	pf_text_puts(sql, between);
+	pf_text_puts(sql, clause);
+}
+
+/* What the keys ask of a directory, behind " AND"s. */
+static void add_scope(const struct resolving *r, const char *alias, pf_text *sql)
+{
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		if (!said(r, (enum key)i) || !keys[i].scope)
+			continue;
+		add_clause(sql, " AND ", alias);
+		pf_text_puts(sql, keys[i].scope);
+	}
+}
+
+static void add_filters(const struct resolving *r, bool components, pf_text *sql)
+{
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		const char *where = components ? keys[i].component_where : keys[i].where;
+
+		if (said(r, (enum key)i) && where && i != r->source)
+			add_clause(sql, " AND ", where);
+	}
+}
+
+/* "WITH RECURSIVE a AS (…), b AS (…)"; BETWEEN is what comes before the next. */
+static const char *add_ctes(const struct resolving *r, bool components, pf_text *sql)
+{
+	const char *between = "WITH RECURSIVE ";
+
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		const char *cte = components ? keys[i].component_cte : keys[i].cte;
+
+		if (!said(r, (enum key)i) || !cte)
+			continue;
+		add_clause(sql, between, cte);
+		between = ", ";
+	}
+	return between;
+}
+
+static enum sort sort_of(const struct resolving *r)
+{
+	return said(r, KEY_SORT) ? (enum sort)r->query->values[KEY_SORT].number : SORT_RANK;
+}
+
+/* Low and medium confidence: what failed at times, which has an index of its own. */
+static bool is_failing(const struct resolving *r)
+{
+	return said(r, KEY_CONFIDENCE) && strcmp(said(r, KEY_CONFIDENCE), "high") != 0;
+}
+
+/* BY_TIME: for what the ranking's index does not hold. */
+static void add_index(const struct resolving *r, bool by_time, pf_text *sql)
+{
+	pf_text_puts(sql, is_failing(r) ? " INDEXED BY code_patterns_failing"
+			  : by_time	? " INDEXED BY code_patterns_listing"
+					: " INDEXED BY code_patterns_ranking");
+}
+
+static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
+{
+	pf_text_printf(sql, " AND %s.archived = 0 AND %s.component_count > 0", alias, alias);
+	if (is_failing(r))
+		pf_text_printf(sql, " AND %s.confidence_score < 0.9", alias);
+}
+
+/* COLUMN of the first pattern for which CONDITION holds, in ORDER. */
+static void add_first(const struct resolving *r, const char *column, const char *condition, const char *order,
+		      pf_text *sql)
+{
+	add_clause(sql, "(SELECT q.", column);
+	pf_text_puts(sql, " FROM code_patterns q");
+	add_index(r, false, sql);
+	add_clause(sql, " WHERE ", condition);
+	add_live(r, "q", sql);
+	add_clause(sql, " ORDER BY ", order);
+	pf_text_puts(sql, " LIMIT 1)");
+}
+
+/* To begin with, each directory's first: from the index twice, which costs less than to seek its row. */
+static void add_walk_by_rank(const struct resolving *r, pf_text *sql)
+{
+	static const char order[] = "q.rank_order DESC, q.id";
+
+	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT d.scope, ");
+	add_first(r, "rank_order", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, ", ");
+	add_first(r, "id", "q.scope = d.scope", order, sql);
+	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
+	add_scope(r, "d", sql);
+	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.rank_order, n.id FROM walk w"
+			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
+	pf_text_puts(sql, ", ");
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place", order, sql);
+	pf_text_puts(sql, ") ORDER BY 2 DESC, 3 LIMIT :walk)");
+}
+
+/* File names are in order in each directory too, archived ones among them. */
+#define FIRST_NAME(condition)                                                                                          \
+	"(SELECT q.id FROM code_patterns q WHERE " condition " AND " LIVE("+q") " ORDER BY q.file_name LIMIT 1)"
+static void add_walk_by_name(const struct resolving *r, pf_text *sql)
+{
+	pf_text_puts(sql,
+		     "walk (scope, place, id) AS (SELECT n.scope, n.file_name, n.id FROM directories d"
+		     " CROSS JOIN code_patterns n ON n.id = " FIRST_NAME("q.scope = d.scope") " WHERE d.patterns > 0");
+	add_scope(r, "d", sql);
+	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.file_name, n.id FROM walk w CROSS JOIN code_patterns n ON n.id "
+			  "= " FIRST_NAME("q.scope = w.scope AND q.file_name > w.place") " ORDER BY 2, 1 LIMIT :walk)");
+}
+
+static bool is_walk(const struct resolving *r, enum retrieval_how how)
+{
+	enum sort sort = sort_of(r);
+
+	return how == RETRIEVE_BEST && r->source < 0 && (sort == SORT_RANK || sort == SORT_NAME);
+}
+
+/* FROM and WHERE of all patterns that the query is about, or of the walk. */
+static void add_from(const struct resolving *r, bool walk, pf_text *sql)
+{
+	if (walk) {
+		pf_text_puts(sql, " FROM walk x CROSS JOIN code_patterns p ON p.id = x.id WHERE 1");
+		add_filters(r, false, sql);
+		return;
+	}
+	if (r->source >= 0) {
+		pf_text_puts(sql, " FROM candidates x CROSS JOIN code_patterns p ON p.id = x.id WHERE 1");
+		add_live(r, "p", sql);
+		add_scope(r, "p", sql);
+	} else {
+		pf_text_puts(sql, " FROM directories d CROSS JOIN code_patterns p");
+		add_index(r, sort_of(r) == SORT_RECENT || sort_of(r) == SORT_NAME, sql);
+		pf_text_puts(sql, " ON p.scope = d.scope WHERE d.patterns > 0");
+		add_live(r, "p", sql);
+		add_scope(r, "d", sql);
+	}
+	add_filters(r, false, sql);
+}
+
+#define PATTERN_COLUMNS                                                                                                \
+	"p.id, p.file_name, p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name,"     \
+	" p.category, p.subcategory, p.component_type, p.success_count, p.failure_count, p.confidence_score, p.mtime," \
+	" x.found, p.pattern_type, p.pattern_name, p.component_name, p.confidence_lower_bound,"                        \
+	" p.component_count, p.breadth, p.pattern_signature, p.pattern_data, x.lift"
+
+static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_text *sql)
+{
+	const char *between = add_ctes(r, false, sql);
+	bool walk = is_walk(r, how);
+	const char *order =
+		said(r, KEY_WITH) && !said(r, KEY_SORT) ? pattern_order_by_lift : pattern_orders[sort_of(r)];
+
+	pf_text_puts(sql, between);
+	if (walk && sort_of(r) == SORT_NAME && !is_failing(r))
+		add_walk_by_name(r, sql);
+	else if (walk)
+		add_walk_by_rank(r, sql);
+	if (r->source >= 0) {
+		add_clause(sql, "candidates (id, lift, together) AS (", keys[r->source].from);
+		pf_text_puts(sql, ")");
+	}
+	pf_text_puts(sql, walk || r->source >= 0 ? ", " : "");
+	pf_text_puts(sql, "best (id, lift, together) AS MATERIALIZED (SELECT p.id, ");
+	pf_text_puts(sql, r->source >= 0 ? "x.lift, x.together" : "0, 0");
+	add_from(r, walk, sql);
+	if (!walk)
+		add_clause(sql, " ORDER BY ", order);
+	/* Used once: what is used twice is not run as far as needed, but to its end. */
+	pf_text_puts(sql,
+		     " LIMIT :limit) SELECT " PATTERN_COLUMNS " FROM (SELECT *, count(*) OVER () AS found FROM best) x"
+		     " CROSS JOIN code_patterns p ON p.id = x.id ORDER BY ");
+	pf_text_puts(sql, order);
+}
+
+/* True where the directories' sums know how many patterns there are. */
+static bool is_summed(const struct resolving *r)
+{
+	for (int i = 0; i < QUERY_KEYS; i++)
+		if (said(r, (enum key)i) && keys[i].where && i != KEY_CONFIDENCE)
+			return false;
+	return true;
+}
+
+static void count_patterns_sql(const struct resolving *r, pf_text *sql)
+{
+	const char *between;
+
+	if (is_summed(r)) {
+		/* A word of the table of bands. */
+		pf_text_printf(sql, "SELECT coalesce(sum(d.%s), 0) FROM directories d WHERE 1",
+			       said(r, KEY_CONFIDENCE) ? said(r, KEY_CONFIDENCE) : "patterns");
+		add_scope(r, "d", sql);
+		return;
+	}
+	between = add_ctes(r, false, sql);
+	if (r->source >= 0) {
+		add_clause(sql, between, "candidates (id, lift, together) AS (");
+		pf_text_puts(sql, keys[r->source].from);
+		pf_text_puts(sql, ") ");
+	}
+	pf_text_puts(sql, " SELECT count(*)");
+	add_from(r, false, sql);
+}
+
+#define COMPONENT_COLUMNS                                                                                              \
+	"c.id, coalesce(c.entry_name, c.component_name), 'components/' || coalesce(c.entry_name, c.component_name),"   \
+	" c.category, c.subcategory, c.component_type, c.success_count, c.failure_count, c.confidence_score, c.mtime," \
+	" NULL, c.success_score, x.similarity"
+
+static void components_sql(const struct resolving *r, bool count, pf_text *sql)
+{
+	const char *between = add_ctes(r, true, sql);
+	const char *order = said(r, KEY_SIMILAR_TO) && !said(r, KEY_SORT) ? component_order_by_similarity
+									  : component_orders[sort_of(r)];
+
+	if (r->source >= 0) {
+		add_clause(sql, between, "candidates (id, tier, similarity) AS (");
+		pf_text_puts(sql, keys[r->source].component_from);
+		pf_text_puts(sql, ")");
+		between = ", ";
+	}
+	if (count)
+		pf_text_puts(sql, " SELECT count(*)");
+	else
+		add_clause(sql, between, "best (id, tier, similarity) AS MATERIALIZED (SELECT c.id, ");
+	if (!count)
+		pf_text_puts(sql, r->source >= 0 ? "x.tier, x.similarity" : "0, 0");
+	pf_text_puts(sql, r->source >= 0	  ? " FROM candidates x CROSS JOIN components c ON c.id = x.id WHERE 1"
+			  : said(r, KEY_CATEGORY) ? " FROM components c INDEXED BY components_by_place WHERE 1"
+						  : " FROM components c WHERE 1");
+	add_filters(r, true, sql);
+	if (count)
+		return;
+	add_clause(sql, " ORDER BY ", order);
+	pf_text_puts(sql, " LIMIT :limit) SELECT " COMPONENT_COLUMNS
+			  " FROM best x CROSS JOIN components c ON c.id = x.id ORDER BY ");
+	pf_text_puts(sql, order);
+}
+
+/* ---- running ---- */
+
+static void bind(const struct resolving *r, struct query *q)
+{
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		char name[64];
+
+		if (!said(r, (enum key)i))
+			continue;
+		snprintf(name, sizeof name, ":%s_text", query_key_names[i]);
+		query_named_text(q, name, i == KEY_WITH ? r->with.bytes : said(r, (enum key)i));
+		snprintf(name, sizeof name, ":%s", query_key_names[i]);
+		if (i == KEY_TEXT)
+			query_named_text(q, name, r->match.bytes);
+		else if (keys[i].resolve)
+			query_named_int(q, name, r->ids[i]);
+		else
+			query_named_real(q, name, r->query->values[i].number);
+	}
+	if (said(r, KEY_TEXT))
+		query_named_text(q, ":words", r->words.bytes);
+	query_named_int(q, ":limit", pf_query_limit(r->query));
+	query_named_int(q, ":walk", r->walk);
+}
+
+/* How many candidates KEY has, at most as many as one more than LIMIT. */
+static int count_candidates(struct resolving *r, enum key key, int limit, int *count, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };
+
+	if (keys[key].cte)
+		add_clause(&sql, "WITH ", keys[key].cte);
+	add_clause(&sql, " SELECT count(*) FROM (", keys[key].from);
+	pf_text_puts(&sql, " LIMIT :few)");
+	if (sql.failed)
+		return no_memory(err);
+	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
+	bind(r, &q);
+	query_named_int(&q, ":few", limit + 1);
+	int rc = query_row(&q, err);
+
+	*count = rc > 0 ? (int)column_int(&q, 0) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+static bool is_only_source(const struct resolving *r, enum key key)
+{
+	for (int i = 0; i < QUERY_KEYS; i++)
+		if (i != (int)key && said(r, (enum key)i) && keys[i].pick == PICK_FEW)
+			return false;
+	return true;
+}
+
+static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf_err *err)
+{
+	int limit = how == RETRIEVE_BEST ? r->few : INT32_MAX - 1, least = limit;
+
+	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++) {
+		if (said(r, first_sources[i])) {
+			r->source = (int)first_sources[i];
+			return 0;
+		}
+	}
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		int count, rc;
+
+		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW)
+			continue;
+		if (how != RETRIEVE_BEST && is_only_source(r, (enum key)i)) {
+			r->source = i;
+			return 0;
+		}
+		rc = count_candidates(r, (enum key)i, least, &count, err);
+		if (rc < 0)
+			return rc;
+		if (count <= least) {
+			least = count;
+			r->source = i;
+		}
+	}
+	return 0;
+}
+
+static void choose_component_source(struct resolving *r)
+{
+	for (size_t i = 0; i < sizeof component_sources / sizeof *component_sources; i++) {
+		if (said(r, component_sources[i])) {
+			r->source = (int)component_sources[i];
+			return;
+		}
+	}
+}
+
+static int count_in_scope(struct resolving *r, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };
+
+	pf_text_puts(&sql, "SELECT sum(d.patterns) FROM directories d WHERE 1");
+	add_scope(r, "d", &sql);
+	if (sql.failed)
+		return no_memory(err);
+	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
+	bind(r, &q);
+	int rc = query_row(&q, err);
+
+	r->patterns = rc > 0 ? column_int(&q, 0) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+/* Everything that the statement needs to know; R is zeroed but for its first members. */
+static int resolve(struct resolving *r, pf_err *err)
+{
+	int rc = 0;
+
+	r->source = -1;
+	r->walk = WALK_LIMIT;
+	for (int i = 0; i < QUERY_KEYS && rc == 0; i++)
+		if (said(r, (enum key)i) && keys[i].resolve)
+			rc = keys[i].resolve(r, (enum key)i, err);
+	return rc;
+}
+
+static int choose_source(struct resolving *r, enum retrieval_how how, pf_err *err)
+{
+	if (!pf_query_of_components(r->query))
+		return choose_pattern_source(r, how, err);
+	choose_component_source(r);
+	return 0;
+}
+
+static void make_sql(const struct resolving *r, enum retrieval_how how, pf_text *sql)
+{
+	if (pf_query_of_components(r->query))
+		components_sql(r, how == RETRIEVE_COUNT, sql);
+	else if (how == RETRIEVE_COUNT)
+		count_patterns_sql(r, sql);
+	else
+		patterns_sql(r, how, sql);
+}
+
+/* ---- results ---- */
+
+/* pattern_data without its braces. */
+static int members_of(struct query *q, int column, pf_text *members, pf_err *err)
+{
+	size_t start = 0;
+	int rc;
+
+	pf_text_reset(members);
+	rc = column_append(q, column, members, err);
+	if (rc < 0 || members->len < 2)
+		return rc;
+	for (size_t end = members->len; end > 0 && strchr("} \t\r\n", members->bytes[end - 1]); end--) {
+		members->len = end - 1;
+		if (members->bytes[end - 1] == '}')
+			break;
+	}
+	while (members->len && strchr(" \t\r\n", members->bytes[members->len - 1]))
+		members->len--;
+	members->bytes[members->len] = '\0';
+	start = members->bytes[0] == '{';
+	start += members->bytes[start] == '\n';
+	memmove(members->bytes, members->bytes + start, members->len - start + 1);
+	members->len -= start;
+	return 0;
+}
+
+static pf_result common_of(struct query *q)
+{
+	return (pf_result){
+		.id = column_int(q, 0),
+		.name = column_text(q, 1),
+		.path = column_text(q, 2),
+		.category = column_text(q, 3),
+		.subcategory = column_text(q, 4),
+		.component_type = column_text(q, 5),
+		.success = column_int(q, 6),
+		.failure = column_int(q, 7),
+		.confidence = column_real(q, 8),
+		.mtime = column_int(q, 9),
+	};
+}
+
+static int pattern_of(struct query *q, pf_text *members, pf_result *result, pf_err *err)
+{
+	int rc = members_of(q, 18, members, err);
+
+	*result = common_of(q);
+	result->pattern_type = column_text(q, 11);
+	result->pattern_name = column_text(q, 12);
+	result->component_name = column_text(q, 13);
+	result->lower_bound = column_real(q, 14);
+	result->component_count = column_int(q, 15);
+	result->breadth = column_int(q, 16);
+	result->signature = column_text(q, 17);
+	result->data = members->bytes;
+	result->lift = column_real(q, 19);
+	result->success_score = NAN;
+	return rc;
+}
+
+static pf_result component_of(struct query *q)
+{
+	pf_result result = common_of(q);
+
+	result.success_score = column_is_null(q, 11) ? NAN : column_real(q, 11);
+	result.similarity = column_real(q, 12);
+	return result;
+}
+
+/* 1 where the walk went as far as it may and found too little. */
+static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result), void *arg,
+	       pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 }, members = { 0 };
+	bool components = pf_query_of_components(r->query);
+	bool cut = !components && is_walk(r, how) && r->patterns > r->walk;
+	int rc;
+
+	make_sql(r, how, &sql);
+	if (sql.failed)
+		return no_memory(err);
+	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
+	bind(r, &q);
+	rc = query_row(&q, err);
+	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pf_query_limit(r->query)))
+		return 1;
+	for (; rc > 0; rc = query_row(&q, err)) {
+		pf_result result;
+		int made = 0;
+
+		if (components)
+			result = component_of(&q);
+		else
+			made = pattern_of(&q, &members, &result, err);
+		if (made < 0)
+			return made;
+		if (!result.name || !result.path)
+			return no_memory(err);
+		if (each(arg, &result))
+			return 0;
+	}
+	return rc;
+}
+
+/* 1 where that was not enough, or was not to be tried. */
+static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result),
+		     void *arg, pf_err *err)
+{
+	int rc;
+
+	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++)
+		if (said(r, first_sources[i]))
+			return 1;
+	if (!said(r, KEY_TEXT) || pf_query_of_components(r->query) || !is_walk(r, how))
+		return 1;
+	r->walk = WALK_AHEAD + 2 * pf_query_limit(r->query);
+	rc = r->patterns > r->walk ? run(r, how, each, arg, err) : 1;
+	r->walk = WALK_LIMIT;
+	return rc;
+}
+
+int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int few,
+	     int (*each)(void *arg, const pf_result *result), void *arg, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+	__attribute__((
+		cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query, .few = few };
+
+	if (rc == 0)
+		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = count_in_scope(&r, err);
+	if (rc == 0)
+		rc = run_ahead(&r, how, each, arg, err);
+	if (rc <= 0)
+		return rc;
+	rc = choose_source(&r, how, err);
+	if (rc == 0)
+		rc = run(&r, how, each, arg, err);
+	if (rc <= 0)
+		return rc;
+	rc = choose_source(&r, RETRIEVE_SORTED, err);
+	return rc < 0 ? rc : run(&r, RETRIEVE_SORTED, each, arg, err);
+}
+
+int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how, int few, pf_text *sql, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+	__attribute__((
+		cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query, .few = few };
+
+	if (rc == 0)
+		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = choose_source(&r, how, err);
+	if (rc < 0)
+		return rc;
+	make_sql(&r, how, sql);
+	return sql->failed ? no_memory(err) : 0;
+}
+
+int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg, const pf_result *result), void *arg,
+		   pf_err *err)
+{
+	return retrieve(store, query, RETRIEVE_BEST, RETRIEVAL_FEW, each, arg, err);
+}
+
+int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+	__attribute__((cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query };
+
+	*count = 0;
+	if (rc == 0)
+		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = choose_source(&r, RETRIEVE_COUNT, err);
+	if (rc < 0)
+		return rc;
+	make_sql(&r, RETRIEVE_COUNT, &sql);
+	if (sql.failed)
+		return no_memory(err);
+	__attribute__((cleanup(query_end))) struct query q = query_made(r.conn, sql.bytes);
+	bind(&r, &q);
+	rc = query_row(&q, err);
+	*count = rc > 0 ? column_int(&q, 0) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+/*
+ * The last event's id, for every change makes an event; but changes by hand
+ * only once they are adopted: until then their patterns' times are added.
+ */
+int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	*version = *mtime = 0;
+	if (rc < 0)
+		return rc;
+	QUERY(last, lease.conn, STMT_HISTORY_LAST);
+	rc = query_row(&last, err);
+	if (rc > 0) {
+		*version = column_int(&last, 0);
+		*mtime = column_int(&last, 1);
+	}
+	if (rc < 0)
+		return rc;
+	QUERY(edits, lease.conn, STMT_HAND_EDITS);
+	rc = query_row(&edits, err);
+	if (rc > 0) {
+		*version = (int64_t)((uint64_t)*version + (uint64_t)column_int(&edits, 0));
+		if (column_int(&edits, 1) > *mtime)
+			*mtime = column_int(&edits, 1);
+	}
+	return rc < 0 ? rc : 0;
+}

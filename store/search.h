@@ -1,0 +1,37 @@
+/* What text= searches: the words of a pattern. */
+#ifndef PF_SEARCH_H
+#define PF_SEARCH_H
+
+#include "err.h"
+#include "text.h"
+
+/* SQL for the text of row A, of code_patterns or hand_texts. */
+#define PATTERN_TEXT(a)                                                                                                \
+	"pattern_text(" a ".component_name, " a ".pattern_type, " a                                                    \
+	".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message") ")"
+/* A class's code is all of the class, which has the words of all its other patterns. */
+#define STATEMENT(a) "CASE " a ".pattern_type WHEN 'structural' THEN NULL ELSE " PATTERN_DATA(a, "$.code") " END"
+#define PATTERN_DATA(a, path)                                                                                          \
+	"CASE WHEN json_valid(" a ".pattern_data) THEN json_extract(" a ".pattern_data, '" path "') END"
+
+struct connection;
+
+/*
+ * Adds the SQL functions of this project to CONN:
+ *   pattern_text(component_name, pattern_type, pattern_name, code, template, message)
+ *   has_words(text, words)   1 where each of WORDS begins a word of TEXT
+ *   may_have_words(component_name, pattern_type, pattern_name, pattern_data, words)
+ *                            0 where the pattern's text surely has not; cheaper
+ *   idf(sightings, components)
+ *   lower_bound(success, failure)
+ */
+int search_functions(struct connection *conn, pf_err *err);
+
+/*
+ * The words of TEXT, as the index tells them apart (lower case, accents off),
+ * appended to WORDS with a blank between; and to MATCH an expression of FTS5
+ * for patterns that have words that begin with each. Number of words.
+ */
+int search_words(struct connection *conn, const char *text, pf_text *words, pf_text *match, pf_err *err);
+
+#endif

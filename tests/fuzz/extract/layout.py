@@ -1,0 +1,6 @@
+class AHook(BaseHook):
+	if a:
+        b
+  # c
+  d = \
+1; e;

@@ -1,0 +1,3 @@
+class AHook(BaseHook):
+    x = 'a
+    b = 'C:\Users'
