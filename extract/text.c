@@ -271,6 +271,13 @@ static bool inside_inline(const pf_json *json)
 	return json->depth > 0 && json->is_inline[json->depth - 1];
 }
 
+/* The gap that is due: behind the comma, where there is one. */
+static void fill_gap(pf_json *json)
+{
+	for (; json->gap > 0; json->gap--)
+		pf_text_add(json->out, " ", 1);
+}
+
 static void indent(pf_text *out, int depth)
 {
 	size_t len = (size_t)depth * 2;
@@ -284,6 +291,7 @@ static void indent(pf_text *out, int depth)
 
 static void line_break(pf_json *json, int depth)
 {
+	fill_gap(json);
 	pf_text_add(json->out, "\n", 1);
 	indent(json->out, depth + json->base);
 }
@@ -380,6 +388,11 @@ void pf_json_int(pf_json *json, const char *key, int64_t value)
 {
 	lead(json, key);
 	pf_text_int(json->out, value);
+}
+
+void pf_json_gap(pf_json *json, int spaces)
+{
+	json->gap = json->compact ? 0 : spaces;
 }
 
 void pf_json_ratio(pf_json *json, const char *key, double value)

@@ -67,6 +67,7 @@ typedef struct pf_json {
 	bool compact; /* all on one line */
 	int depth;    /* open containers */
 	int base;     /* containers that stand open around the text, for its indent */
+	int gap;      /* spaces that are due behind the member last written */
 	bool is_array[PF_JSON_DEPTH];
 	bool is_inline[PF_JSON_DEPTH];
 	bool has_member[PF_JSON_DEPTH];
@@ -92,6 +93,11 @@ void pf_json_int(pf_json *json, const char *key, int64_t value);
 void pf_json_ratio(pf_json *json, const char *key, double value);
 void pf_json_bool(pf_json *json, const char *key, bool value);
 void pf_json_null(pf_json *json, const char *key);
+/*
+ * Leaves SPACES at the end of the line of the member last written; none where there are fewer than 1, or in a compact
+ * document. For values whose length may change in a document whose length shall not.
+ */
+void pf_json_gap(pf_json *json, int spaces);
 /* VALUE is JSON already, and goes out as it is. */
 void pf_json_raw(pf_json *json, const char *key, const char *value);
 

@@ -46,7 +46,7 @@ int ratio_print(double ratio, char text[RATIO_ROOM])
 	return len;
 }
 
-static int digits_of(int64_t number)
+int digits_of(int64_t number)
 {
 	int digits = number < 0 ? 2 : 1;
 
@@ -54,6 +54,14 @@ static int digits_of(int64_t number)
 		digits++;
 	return digits;
 }
+
+/*
+ * A reader knows a file's size from before a change and its bytes from after it, or the other way round, where the
+ * change comes in between: were the document's length another then, it would read a part of it, or too much. So three
+ * counts of seven digits and two ratios of five have their room in each document, and it grows with counts beyond that
+ * alone.
+ */
+enum { COUNTS_ROOM = 3 * 7 + 2 * 5 }; /* the schema's pattern_sizes has it too */
 
 static int counts_length(int64_t success, int64_t failure, int64_t components, double bound)
 {
@@ -63,9 +71,20 @@ static int counts_length(int64_t success, int64_t failure, int64_t components, d
 	       ratio_print(confidence_score(success, failure), ratio) + ratio_print(bound, ratio);
 }
 
+int document_gap(const struct counts *counts, double bound)
+{
+	int len = counts_length(counts->success, counts->failure, counts->components, bound);
+
+	return len < COUNTS_ROOM ? COUNTS_ROOM - len : 0;
+}
+
+static int counts_and_gap(const struct counts *counts, double bound)
+{
+	return counts_length(counts->success, counts->failure, counts->components, bound) + document_gap(counts, bound);
+}
+
 int64_t document_growth(const struct counts *before, double bound, const struct counts *after)
 {
-	return counts_length(after->success, after->failure, after->components,
-			     wilson_lower_bound(after->success, after->failure)) -
-	       counts_length(before->success, before->failure, before->components, bound);
+	return counts_and_gap(after, wilson_lower_bound(after->success, after->failure)) -
+	       counts_and_gap(before, bound);
 }

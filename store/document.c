@@ -24,6 +24,7 @@ void document_render(const struct document *d, pf_text *out)
 	pf_json_raw(&json, "confidence_score", confidence);
 	pf_json_raw(&json, "confidence_lower_bound", bound);
 	pf_json_int(&json, "component_count", d->counts.components);
+	pf_json_gap(&json, document_gap(&d->counts, d->bound));
 	pf_json_string(&json, "pattern_signature", d->signature);
 	pf_json_raw(&json, "libraries_involved", d->libraries ? d->libraries : "[]");
 	pf_json_raw(&json, "pattern_data", d->data ? d->data : "{}");

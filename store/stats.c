@@ -3,32 +3,60 @@
  */
 #include "store-internal.h"
 
-static int by_category(struct connection *conn, pf_json *json, pf_err *err)
+/*
+ * The document, and how many spaces its numbers leave of the room that each
+ * has: they go to its end, so that it is as long whatever is counted (confidence.c
+ * says why).
+ */
+struct stats {
+	pf_json json;
+	int gap;
+};
+
+static void put_count(struct stats *stats, const char *key, int64_t count)
+{
+	enum { ROOM = 7 };
+	int len = digits_of(count);
+
+	pf_json_int(&stats->json, key, count);
+	stats->gap += len < ROOM ? ROOM - len : 0;
+}
+
+static void put_ratio(struct stats *stats, const char *key, double ratio)
+{
+	enum { ROOM = 5 };
+	char digits[RATIO_ROOM];
+
+	stats->gap += ROOM - ratio_print(ratio, digits);
+	pf_json_raw(&stats->json, key, digits);
+}
+
+static int by_category(struct connection *conn, struct stats *stats, pf_err *err)
 {
 	int rc;
 
-	pf_json_object(json, "patterns_by_category");
+	pf_json_object(&stats->json, "patterns_by_category");
 	QUERY(q, conn, STMT_STATS_CATEGORIES);
 	while ((rc = query_row(&q, err)) > 0)
-		pf_json_int(json, column_text(&q, 0), column_int(&q, 1));
-	pf_json_end(json);
+		put_count(stats, column_text(&q, 0), column_int(&q, 1));
+	pf_json_end(&stats->json);
 	return rc;
 }
 
-static int by_type(struct connection *conn, pf_json *json, pf_err *err)
+static int by_type(struct connection *conn, struct stats *stats, pf_err *err)
 {
 	int rc;
 
-	pf_json_object(json, "patterns_by_type");
+	pf_json_object(&stats->json, "patterns_by_type");
 	QUERY(q, conn, STMT_STATS_TYPES);
 	while ((rc = query_row(&q, err)) > 0)
-		pf_json_int(json, pf_pattern_type_name((int)column_int(&q, 0)), column_int(&q, 1));
-	pf_json_end(json);
+		put_count(stats, pf_pattern_type_name((int)column_int(&q, 0)), column_int(&q, 1));
+	pf_json_end(&stats->json);
 	return rc;
 }
 
-/* COUNTS by component type: adds them up, and lists them where JSON is given. */
-static int components(struct connection *conn, pf_json *json, int64_t *total, pf_err *err)
+/* COUNTS by component type: adds them up, and lists them where STATS are given. */
+static int components(struct connection *conn, struct stats *stats, int64_t *total, pf_err *err)
 {
 	int rc;
 
@@ -36,8 +64,8 @@ static int components(struct connection *conn, pf_json *json, int64_t *total, pf
 	QUERY(q, conn, STMT_STATS_COMPONENTS);
 	while ((rc = query_row(&q, err)) > 0) {
 		*total += column_int(&q, 1);
-		if (json)
-			pf_json_int(json, column_text(&q, 0), column_int(&q, 1));
+		if (stats)
+			put_count(stats, column_text(&q, 0), column_int(&q, 1));
 	}
 	return rc;
 }
@@ -65,7 +93,7 @@ static int totals_of(struct connection *conn, pf_totals *totals, pf_err *err)
 
 int pf_store_stats_document(pf_store *store, pf_text *out, pf_err *err)
 {
-	pf_json json = pf_json_start(out, false);
+	struct stats stats = { pf_json_start(out, false), 0 };
 	pf_totals totals = { 0 };
 	int64_t component_count = 0;
 	LEASE lease = { 0 };
@@ -77,24 +105,25 @@ int pf_store_stats_document(pf_store *store, pf_text *out, pf_err *err)
 		rc = components(lease.conn, NULL, &component_count, err);
 	if (rc < 0)
 		return rc;
-	pf_json_object(&json, NULL);
-	pf_json_int(&json, "total_patterns", totals.patterns);
-	pf_json_int(&json, "total_components", component_count);
-	pf_json_int(&json, "high_confidence_patterns", totals.high);
-	pf_json_ratio(&json, "average_confidence",
-		      totals.patterns ? totals.confidence_sum / (double)totals.patterns : 0.0);
-	rc = by_category(lease.conn, &json, err);
+	pf_json_object(&stats.json, NULL);
+	put_count(&stats, "total_patterns", totals.patterns);
+	put_count(&stats, "total_components", component_count);
+	put_count(&stats, "high_confidence_patterns", totals.high);
+	put_ratio(&stats, "average_confidence",
+		  totals.patterns ? totals.confidence_sum / (double)totals.patterns : 0.0);
+	rc = by_category(lease.conn, &stats, err);
 	if (rc == 0)
-		rc = by_type(lease.conn, &json, err);
-	pf_json_object(&json, "components_by_type");
+		rc = by_type(lease.conn, &stats, err);
+	pf_json_object(&stats.json, "components_by_type");
 	if (rc == 0)
-		rc = components(lease.conn, &json, &component_count, err);
-	pf_json_end(&json);
-	pf_json_object(&json, "confidence_bands");
-	pf_json_int(&json, "high", totals.high);
-	pf_json_int(&json, "medium", totals.medium);
-	pf_json_int(&json, "low", totals.low);
-	pf_json_end(&json);
-	pf_json_end(&json);
+		rc = components(lease.conn, &stats, &component_count, err);
+	pf_json_end(&stats.json);
+	pf_json_object(&stats.json, "confidence_bands");
+	put_count(&stats, "high", totals.high);
+	put_count(&stats, "medium", totals.medium);
+	put_count(&stats, "low", totals.low);
+	pf_json_end(&stats.json);
+	pf_json_gap(&stats.json, stats.gap);
+	pf_json_end(&stats.json);
 	return rc < 0 ? rc : out->failed ? no_memory(err) : 0;
 }

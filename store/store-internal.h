@@ -139,6 +139,10 @@ double confidence_score(int64_t success, int64_t failure);
 int ratio_print(double ratio, char text[RATIO_ROOM]);
 /* By how many bytes a pattern's document grows; BOUND is the lower bound that it had before. */
 int64_t document_growth(const struct counts *before, double bound, const struct counts *after);
+/* How many spaces follow the counts in a document, so that it is as long whatever they are. */
+int document_gap(const struct counts *counts, double bound);
+/* How many digits NUMBER has, its sign included. */
+int digits_of(int64_t number);
 
 /* ---- store.c ---- */
 

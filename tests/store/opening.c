@@ -47,7 +47,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 2): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 3): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
@@ -171,6 +171,24 @@ static void read_only(void **state)
 	pf_store_close(store);
 }
 
+/* Of a version whose documents were as long as their counts. */
+static void sizes_are_brought_up_to_date(void **state)
+{
+	struct fixture *f = *state;
+	pf_pattern_entry entry;
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	pf_store_close(f->store);
+	f->store = NULL;
+	run_sql(f, "UPDATE code_patterns SET size = size - 20, mtime = mtime + 1;"
+		   "DROP VIEW pattern_sizes; CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2;"
+		   "PRAGMA user_version = 2");
+	fixture_reopen(f);
+	assert_ok(f, pf_store_pattern_stat(f->store, 1, &entry, &f->err));
+	assert_int_equal(entry.size, strlen(document_of(f, 1)));
+	assert_asks(f, "SELECT count(*) FROM hand_edits", 0);
+}
+
 static void two_writers(void **state)
 {
 	struct fixture *f = *state;
@@ -257,9 +275,11 @@ static void readers_beside_a_writer(void **state)
 int opening_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(refusals),	     TEST(a_directory),	 TEST(corrupt),
-		TEST(not_permitted), TEST(made_private), TEST(an_empty_file_is_new),
-		TEST(read_only),     TEST(two_writers),	 TEST(readers_beside_a_writer),
+		TEST(refusals),	    TEST(a_directory),
+		TEST(corrupt),	    TEST(not_permitted),
+		TEST(made_private), TEST(an_empty_file_is_new),
+		TEST(read_only),    TEST(sizes_are_brought_up_to_date),
+		TEST(two_writers),  TEST(readers_beside_a_writer),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);

@@ -959,7 +959,7 @@ static void migrates(void **state)
 	if (!f->store)
 		fail_msg("%s", err.why);
 	assert_int_equal(sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	assert_asks(f, "SELECT user_version FROM pragma_user_version", 2);
+	assert_asks(f, "SELECT user_version FROM pragma_user_version", 3);
 	check_invariants(f);
 	assert_asks(f, "SELECT max(breadth) FROM code_patterns", 2);
 	assert_true(count_of(f, "text=xcom_pull") > 0);

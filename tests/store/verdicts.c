@@ -135,6 +135,29 @@ static void times_always_move(void **state)
 	}
 }
 
+/* So that no reader meets half a document, or more than one: the lengths stay. */
+static void a_verdict_leaves_the_length(void **state)
+{
+	struct fixture *f = *state;
+	size_t document = strlen(document_of(f, 1)), stats = strlen(stats_of(f));
+
+	for (int i = 0; i < 12; i++) {
+		pf_pattern_entry entry;
+
+		assert_ok(f, verdict(f, i % 3 == 0, PF_TARGET_COMPONENT, component_id(f, "AOperator"), NULL));
+		assert_ok(f, pf_store_pattern_stat(f->store, 1, &entry, &f->err));
+		assert_int_equal(entry.size, document);
+		assert_int_equal(strlen(document_of(f, 1)), document);
+		assert_int_equal(strlen(stats_of(f)), stats);
+	}
+	/* Beyond the room that there is the document grows. */
+	run_sql(f, "UPDATE code_patterns SET success_count = 1e15, failure_count = 1e15 WHERE id = 1");
+	assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL));
+	assert_true(strlen(document_of(f, 1)) > document);
+	run_sql(f, "UPDATE code_patterns SET success_count = 50, failure_count = 1 WHERE id = 1");
+	assert_ok(f, adopt_edits(f));
+}
+
 static void statistics(void **state)
 {
 	struct fixture *f = *state;
@@ -159,9 +182,13 @@ static void statistics(void **state)
 int verdict_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(confidence_follows), TEST(a_component_and_each_of_its_patterns),
-		TEST(a_directory),	  TEST(all_or_none),
-		TEST(refusals),		  TEST(times_always_move),
+		TEST(confidence_follows),
+		TEST(a_component_and_each_of_its_patterns),
+		TEST(a_directory),
+		TEST(all_or_none),
+		TEST(refusals),
+		TEST(times_always_move),
+		TEST(a_verdict_leaves_the_length),
 		TEST(statistics),
 	};
 

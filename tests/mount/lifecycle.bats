@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# How mounts begin, are disturbed, and end.
+
+load helper
+NO_MOUNT=1
+
+# as_installed SCRIPT: sh runs SCRIPT where patternfs is installed and in fstab. That is in a mount namespace of its own, for
+# mount(8) has a PATH of its own, and one fstab.
+as_installed() {
+  [ "$(id -u)" -eq 0 ] || skip "only root may mount"
+  mkdir "$TMP/bin"
+  ln -s "$PATTERNFS" "$TMP/bin/patternfs"
+  echo "$DB $MNT fuse.patternfs noauto,allow_other,sync=normal,uid=12 0 0" >"$TMP/fstab"
+  unshare -m sh -ec "mount --bind '$TMP/fstab' /etc/fstab
+mount --bind '$TMP/bin' /usr/local/bin
+$1" 3>&- || return 1
+  let_go
+}
+
+@test "mount -t fuse.patternfs" {
+  as_installed "mount -t fuse.patternfs -o allow_other,umask=022 '$DB' '$MNT'
+    cp '$SAMPLE' '$IN/'
+    [ -e '$MNT/components/$COMPONENT/source.py' ]
+    [ \"\$(findmnt -n -o FSTYPE,SOURCE '$MNT')\" = 'fuse.patternfs $DB' ]
+    umount '$MNT'"
+  equal "$(sql 'SELECT count(*) FROM components')" 1
+}
+
+@test "mount by fstab, and umount" {
+  as_installed "mount '$MNT'
+    cp '$SAMPLE' '$IN/'
+    [ \"\$(stat -c %u '$IN')\" = 12 ]
+    umount '$MNT'
+    mount '$MNT'
+    [ -e '$MNT/components/$COMPONENT/source.py' ]
+    umount '$MNT'"
+}
+
+@test "mount says why it cannot" {
+  echo 'this is no database, and long enough to be looked at by whoever expects a header of a hundred bytes in it, so' >"$DB"
+  run as_installed "mount -t fuse.patternfs '$DB' '$MNT'"
+  [ "$status" -ne 0 ]
+  contains "$output" 'not a patternfs database'
+}
+
+@test "auto_unmount: the mount point is free after kill -9" {
+  start -o auto_unmount,allow_other
+  submit
+  kill -9 "$PID"
+  wait "$PID" || true
+  PID=
+  for ((i = 0; i < 100; i++)); do
+    mountpoint -q "$MNT" || break
+    sleep 0.05
+  done
+  equal "$(ls -A "$MNT")" ''
+  start
+  listed "$MNT/components/$COMPONENT"
+}
+
+@test "a mount over a dead one is refused, with what to do; and doing it helps" {
+  start
+  submit
+  kill -9 "$PID"
+  wait "$PID" || true
+  PID=
+  fails "a dead mount is on $MNT: fusermount3 -u $MNT, then try again" "$PATTERNFS" "$DB" "$MNT"
+  fusermount3 -u "$MNT"
+  start
+  listed "$MNT/components/$COMPONENT"
+}
+
+@test "unmounted while busy: refused, and lazily at once, the daemon ending with the last who holds it" {
+  start
+  submit
+  exec 9<"$MNT/history.jsonl"
+  fails busy fusermount3 -u "$MNT"
+  fusermount3 -u -z "$MNT"
+  run ! mountpoint -q "$MNT"
+  kill -0 "$PID"
+  grep -q sighted <&9
+  exec 9<&-
+  ended 0
+}
+
+@test "SIGTERM during a copy: what cp was told is done stays, and the rest was refused" {
+  mkdir "$TMP/tree"
+  for ((i = 0; i < 400; i++)); do
+    operator "Copied${i}Operator" >"$TMP/tree/op$i.py"
+  done
+  start
+  (cd "$TMP/tree" && for f in *.py; do cp "$f" "$IN/" 2>/dev/null && echo "$f"; done) >"$TMP/done" 3>&- &
+  copying=$!
+  while [ "$(wc -l <"$TMP/done")" -lt 20 ]; do
+    sleep 0.01
+  done
+  kill -TERM "$PID"
+  # cp goes on below what was the mount point.
+  ended 0
+  kill $copying 2>/dev/null || true
+  wait $copying || true
+  rm -rf "$IN"
+  equal "$(sql 'PRAGMA integrity_check')" ok
+  learned=$(sql 'SELECT count(*) FROM components')
+  [ "$learned" -ge 20 ] && [ "$learned" -lt 400 ]
+  start
+  # All or nothing, each.
+  while read -r name; do
+    equal "$(jq -r '.components[0].name' "$IN/$name.receipt.json")" "$(sed -n 's/^class \(.*\)(.*/\1/p' "$TMP/tree/$name")"
+  done < <(cd "$IN" && ls | grep '\.py$' | head -n "$learned")
+}
+
+@test "stopped and continued: requests wait, and none is lost" {
+  start
+  submit
+  name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
+  kill -STOP "$PID"
+  verdict "$IMPORT" failure "$name" 3>&- &
+  writer=$!
+  operator LateOperator >"$TMP/late.py"
+  cp "$TMP/late.py" "$IN/" 3>&- &
+  copier=$!
+  sleep 0.5
+  kill -0 $writer $copier
+  kill -CONT "$PID"
+  wait $writer
+  wait $copier
+  equal "$(jq .failure_count "$IMPORT/$name")" 1
+  listed "$MNT/components/LateOperator"
+}
