@@ -3,7 +3,7 @@
 
 load helper
 
-# refused_file NAME CODE WHY: how a refusal is left behind: one line in NAME.error, one in the log, nothing learned.
+# explained NAME WHY: how a refusal is left behind: one line in NAME.error, one in the log, nothing learned.
 explained() {
   equal "$(cat "$IN/$1.error" | wc -l)" 1 'lines of the error'
   contains "$(cat "$IN/$1.error")" "$2"
