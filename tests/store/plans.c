@@ -34,8 +34,10 @@ static void statements_seek(void **state)
 		char sql[4096];
 		sqlite3_stmt *stmt;
 
-		if (!stmt_sql[i])
+		if (!stmt_sql[i]) {
 			fail_msg("statement %d has no row", i);
+			return;
+		}
 		snprintf(sql, sizeof sql, "EXPLAIN QUERY PLAN %s", stmt_sql[i]);
 		if (strncmp(stmt_sql[i], "PRAGMA", 6) == 0)
 			continue;
