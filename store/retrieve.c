@@ -29,7 +29,7 @@
 enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
 /* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
  * components count where their patterns are asked for. */
-#define SIMILAR_SIGHTINGS  "10000"
+#define SIMILAR_SIGHTINGS  "1000"
 #define SIMILAR_COMPONENTS "10"
 
 #define LIVE(a) a ".archived = 0 AND " a ".component_count > 0"

@@ -205,7 +205,7 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
  * Documentation 28, 1972), of the n(p) components that show p among the M of A's category and component type; those
  * alone can share a pattern with it. It is a share and no cosine, for the question is who shows what A needs: B is
  * not worse for showing more, and its other patterns need not be read. Of A's patterns the rarest are looked at, as
- * many as have 10,000 sightings together. Then the higher success_score. Components of A's category and subcategory
+ * many as have 1,000 sightings together. Then the higher success_score. Components of A's category and subcategory
  * that share nothing come last, with similarity 0.
  *
  * Cost. By rank and by name, what narrows to directories costs as much as there are directories and results; so do
