@@ -409,6 +409,11 @@ static void measure_growth(const struct work *work, const struct inputs *inputs)
 	printf("    peak memory %ld MiB, %ld MiB after the smaller one\n", answer.peak >> 10, before >> 10);
 	if (work == &works[EXTRACT])
 		printf("    %zu components, %zu patterns\n", answer.yield.components, answer.yield.patterns);
+	/* What is refused is not extracted: its time says nothing. */
+	if (work == &works[EXTRACT] && !answer.yield.components) {
+		errno = EINVAL;
+		die("the generated module was refused");
+	}
 }
 
 static void measure_linear(void)

@@ -132,8 +132,8 @@ static void write_run(pf_text *out, struct random *random)
 static void write_call(pf_text *out, struct random *random)
 {
 	pf_text_printf(out,
-		       "        self.%s = self._wait(\n            %s=json.dumps(value), %s=time.time() + %u.5,\n"
-		       "            %s=os.environ.get('%s', '') if self.%s else -1,\n        )\n",
+		       "        self.%s = self._wait(\n            %s=json.dumps(value), until_%s=time.time() + %u.5,\n"
+		       "            default_%s=os.environ.get('%s', '') if self.%s else -1,\n        )\n",
 		       PICK(random, words), PICK(random, words), PICK(random, words), below(random, 60),
 		       PICK(random, words), PICK(random, words), PICK(random, words));
 }
