@@ -55,15 +55,6 @@ static int scope_moment(struct pf_fs *fs, int64_t owner, struct moment *moment, 
 
 /* ---- What they say ---- */
 
-static const pf_query *query_of(struct pf_fs *fs, int64_t number, pf_err *err)
-{
-	const pf_query *query = queries_get(fs->queries, number);
-
-	if (!query)
-		pf_fail(err, ESTALE, "the query is not in use any more");
-	return query;
-}
-
 bool document_results_kept(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const struct moment *moment,
 			   bool resume, struct snapshot *results)
 {
@@ -100,7 +91,7 @@ int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, co
 
 static int query_results(struct pf_fs *fs, int64_t number, struct snapshot *results, pf_err *err)
 {
-	const pf_query *query = query_of(fs, number, err);
+	const pf_query *query = queries_get(fs->queries, number, err);
 	struct moment moment;
 	int result = query ? moment_now(fs, &moment, err) : -ESTALE;
 
@@ -262,7 +253,7 @@ static void put_title(char *path, bool of_components, pf_text *out)
 
 static int render_prompt(struct pf_fs *fs, int64_t number, pf_text *out, pf_err *err)
 {
-	const pf_query *query = query_of(fs, number, err);
+	const pf_query *query = queries_get(fs->queries, number, err);
 	pf_text path = { 0 }, title = { 0 };
 	int result;
 

@@ -172,13 +172,11 @@ static void take_out(struct queries *queries, struct interned *interned)
 /* What PAIR makes of PARENT, not in the table yet. Without the lock. */
 static struct interned *make(struct queries *queries, int64_t parent, const char *pair, pf_err *err)
 {
-	const pf_query *query = parent ? queries_get(queries, parent) : NULL;
+	const pf_query *query = parent ? queries_get(queries, parent, err) : NULL;
 	struct interned *made;
 
-	if (parent && !query) {
-		pf_fail(err, ESTALE, "the query is not in use any more");
+	if (parent && !query)
 		return NULL;
-	}
 	if (strlen(pair) > NAME_MAX) {
 		pf_fail(err, ENAMETOOLONG, "the name is longer than %d bytes", NAME_MAX);
 		return NULL;
@@ -283,7 +281,7 @@ void queries_forget(struct queries *queries, int64_t number, uint64_t lookups, q
 	}
 }
 
-const pf_query *queries_get(struct queries *queries, int64_t number)
+const pf_query *queries_get(struct queries *queries, int64_t number, pf_err *err)
 {
 	struct interned *interned;
 	const pf_query *query;
@@ -292,6 +290,8 @@ const pf_query *queries_get(struct queries *queries, int64_t number)
 	interned = at(queries, number);
 	query = interned ? interned->query : NULL;
 	pthread_mutex_unlock(&queries->lock);
+	if (!query)
+		pf_fail(err, ESTALE, "the query is not in use any more");
 	return query;
 }
 

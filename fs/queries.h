@@ -45,10 +45,10 @@ typedef void queries_gone(void *arg, int64_t number);
 void queries_forget(struct queries *queries, int64_t number, uint64_t lookups, queries_gone *gone, void *arg);
 
 /*
- * What NUMBER stands for; NULL where it stands for nothing. Valid as long as NUMBER is looked up, which the kernel
- * sees to during a request about it.
+ * What NUMBER stands for; NULL and ESTALE where it stands for nothing. Valid as long as NUMBER is looked up, which the
+ * kernel sees to during a request about it.
  */
-const pf_query *queries_get(struct queries *queries, int64_t number);
+const pf_query *queries_get(struct queries *queries, int64_t number, pf_err *err);
 /* How many pairs its path has. 0: none such. */
 int queries_depth(struct queries *queries, int64_t number);
 /* Appends its pairs in the order of the path, each followed by SEPARATOR; nothing where it stands for nothing. */

@@ -188,8 +188,8 @@ int query_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_er
 	struct moment moment;
 	int result;
 
-	if (!queries_get(fs->queries, node.id))
-		return pf_fail(err, ESTALE, "the query is not in use any more");
+	if (!queries_get(fs->queries, node.id, err))
+		return -ESTALE;
 	result = moment_now(fs, &moment, err);
 	if (result == 0)
 		node_attr_fill(node, 0, moment.mtime, 0, attr);
@@ -199,12 +199,12 @@ int query_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_er
 /* The results of the query NUMBER, in use. */
 static int use_results(struct pf_fs *fs, int64_t number, bool resume, struct snapshot *results, pf_err *err)
 {
-	const pf_query *query = queries_get(fs->queries, number);
+	const pf_query *query = queries_get(fs->queries, number, err);
 	struct moment moment;
 	int result;
 
 	if (!query)
-		return pf_fail(err, ESTALE, "the query is not in use any more");
+		return -ESTALE;
 	result = moment_now(fs, &moment, err);
 	return result < 0 ? result : document_results(fs, NODE_QUERY, number, query, &moment, resume, results, err);
 }

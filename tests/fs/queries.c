@@ -61,29 +61,32 @@ static void test_same_pair_same_number(void **state)
 	assert_int_equal(queries_depth(queries, op), 2);
 	assert_int_equal(queries_depth(queries, 0), 0);
 	assert_path(queries, op, "category=ml/component_type=operator/");
-	assert_int_equal(pf_query_limit(queries_get(queries, look_up(queries, op, "limit=7"))), 7);
-	assert_int_equal(pf_query_limit(queries_get(queries, op)), PF_QUERY_LIMIT);
+	assert_int_equal(pf_query_limit(queries_get(queries, look_up(queries, op, "limit=7"), NULL)), 7);
+	assert_int_equal(pf_query_limit(queries_get(queries, op, NULL)), PF_QUERY_LIMIT);
 }
 
 static void test_forgetting(void **state)
 {
 	struct queries *queries = *state;
 	int64_t ml = look_up(queries, 0, "category=ml"), best = look_up(queries, ml, "limit=5");
+	pf_err err = { 0 };
 	int gone = 0;
 
 	look_up(queries, 0, "category=ml");
 	queries_hold(queries, best);
 	queries_forget(queries, ml, 2, count_gone, &gone);
 	assert_int_equal(gone, 0); /* what narrows it holds it */
-	assert_non_null(queries_get(queries, ml));
+	assert_non_null(queries_get(queries, ml, NULL));
 	queries_forget(queries, best, 1, count_gone, &gone);
 	assert_int_equal(gone, 0);
 	assert_path(queries, best, "category=ml/limit=5/");
 	queries_forget(queries, best, 1, count_gone, &gone);
 	assert_int_equal(gone, 2);
 	assert_int_equal(queries_count(queries), 0);
-	assert_null(queries_get(queries, best));
-	assert_null(queries_get(queries, ml));
+	assert_null(queries_get(queries, best, NULL));
+	assert_null(queries_get(queries, ml, &err));
+	assert_int_equal(err.code, ESTALE);
+	assert_string_equal(err.why, "the query is not in use any more");
 	assert_path(queries, best, "");
 }
 
@@ -93,7 +96,7 @@ static void test_what_is_not_there(void **state)
 	struct queries *queries = *state;
 
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		assert_null(queries_get(queries, numbers[i]));
+		assert_null(queries_get(queries, numbers[i], NULL));
 		assert_int_equal(queries_depth(queries, numbers[i]), 0);
 		queries_hold(queries, numbers[i]);
 		queries_forget(queries, numbers[i], 1, NULL, NULL);
@@ -206,7 +209,7 @@ static void *work(void *arg)
 			return failure("lookup below");
 		queries_forget(queries, above, 1, NULL, NULL);
 		queries_hold(queries, below);
-		if (queries_depth(queries, below) != 2 || !queries_get(queries, below))
+		if (queries_depth(queries, below) != 2 || !queries_get(queries, below, NULL))
 			return failure("depth");
 		queries_idle(queries, 3, &(struct queries_entry){ 0 }, 1);
 		queries_forget(queries, below, 2, NULL, NULL);
