@@ -10,9 +10,10 @@
 
 #include "fs.h"
 #include "log.h"
+#include "version.h"
 
 enum {
-	TICK_MS = 100,			/* how often other processes' commits are looked for */
+	TICK_MS = 50,			/* how often other processes' commits are looked for */
 	IDLE_DRAFT_S = 5,		/* a draft that nobody closes is stored (not judged) after so long */
 	IDLE_BATCH = 16,		/* drafts a tick */
 	LAST_ROUNDS = 64,		/* batches of drafts stored at the end */
@@ -30,13 +31,23 @@ struct stale_entry {
 	uint64_t parent;
 	char name[NAME_MAX + 1];
 };
+/* A document that is about to be another version, which PRESENT is. */
+struct replaced {
+	struct node row; /* its kind, and the row */
+	struct node present;
+	bool rewritten;
+};
+
 struct stale {
 	struct stale_inode *inodes;
 	size_t inode_count, inode_room;
 	struct stale_entry *entries;
 	size_t entry_count, entry_room;
-	bool gone;   /* a pattern is gone, and perhaps its directory with it */
-	bool failed; /* memory ran out: a notice is missing */
+	struct replaced *replaced;
+	size_t replaced_count, replaced_room;
+	bool gone;    /* a pattern is gone, and perhaps its directory with it */
+	bool revised; /* a component that was there before shows other patterns, or shows them otherwise */
+	bool failed;  /* memory ran out: a notice is missing */
 };
 
 /* A group whose entry notices are to be sent, and whose changes are to be answered after that. */
@@ -281,6 +292,7 @@ static void stale_free(struct stale *stale)
 {
 	free(stale->inodes);
 	free(stale->entries);
+	free(stale->replaced);
 	*stale = (struct stale){ 0 };
 }
 
@@ -300,34 +312,76 @@ static void stale_scope(struct stale *stale, pf_scope scope)
 	}
 }
 
-static void stale_component(struct stale *stale, int64_t id)
+/* VERSION: what comes. */
+static void add_replaced(struct stale *stale, enum node_kind_id kind, int64_t row, int64_t version, bool rewritten)
 {
-	static const enum node_kind_id files[] = { NODE_COMPONENT, NODE_COMPONENT_JSON, NODE_SOURCE, NODE_RECORD,
-						   NODE_LINKS };
+	struct replaced *replaced;
 
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		stale_inode(stale, (struct node){ files[i], id }, true);
-	stale_inode(stale, (struct node){ NODE_COMPONENT_OUTCOME, id }, false);
+	if (stale->replaced_count == stale->replaced_room) {
+		size_t room = stale->replaced_room ? stale->replaced_room * 2 : 16;
+		struct replaced *grown = realloc(stale->replaced, room * sizeof *grown);
+
+		if (!grown)
+			return; /* who reads it now may be told ESTALE */
+		stale->replaced = grown;
+		stale->replaced_room = room;
+	}
+	replaced = &stale->replaced[stale->replaced_count];
+	replaced->row = (struct node){ kind, row };
+	replaced->rewritten = rewritten;
+	if (version_node(kind, row, version, &replaced->present, NULL) == 0)
+		stale->replaced_count++;
+}
+
+static void stale_component(struct stale *stale, const pf_change *change)
+{
+	static const struct {
+		enum node_kind_id kind;
+		const char *name;
+	} documents[] = {
+		{ NODE_COMPONENT_JSON, "component.json" },
+		{ NODE_SOURCE, "source.py" },
+		{ NODE_RECORD, "patterns.json" },
+	};
+
+	stale_inode(stale, (struct node){ NODE_COMPONENT, change->id }, true);
+	stale_inode(stale, (struct node){ NODE_LINKS, change->id }, true);
+	stale_inode(stale, (struct node){ NODE_COMPONENT_OUTCOME, change->id }, false);
+	if (change->maybe_new) {
+		stale_inode(stale, (struct node){ NODE_COMPONENTS, 0 }, true);
+		return;
+	}
+	stale->revised = true;
+	/* Which patterns it shows may be others: with patterns/ the kernel forgets all links below it. */
+	stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, "patterns");
+	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+		stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, documents[i].name);
+		add_replaced(stale, documents[i].kind, change->id,
+			     component_version(documents[i].kind, change->mtime, change->source_mtime), true);
+	}
+}
+
+static void stale_pattern(struct stale *stale, const pf_change *change)
+{
+	struct node present;
+
+	if (version_node(NODE_PATTERN, change->id, pattern_version(change->size), &present, NULL) == 0)
+		stale_inode(stale, present, true);
+	stale_scope(stale, change->scope);
+	stale->gone |= change->gone;
+	if (change->maybe_new || change->gone || change->resized)
+		stale_entry(stale, (struct node){ NODE_SCOPE, change->scope }, change->name);
+	if (change->resized && !change->maybe_new)
+		add_replaced(stale, NODE_PATTERN, change->id, change->gone ? -1 : pattern_version(change->size),
+			     change->rewritten);
 }
 
 static int each_change(void *arg, const pf_change *change)
 {
-	struct stale *stale = arg;
-
-	if (change->kind == PF_CHANGED_COMPONENT) {
-		stale_component(stale, change->id);
-		/* Which patterns it shows may be others: with patterns/ the kernel forgets all links below it. */
-		if (change->maybe_new)
-			stale_inode(stale, (struct node){ NODE_COMPONENTS, 0 }, true);
-		else
-			stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, "patterns");
-		return 0;
-	}
-	stale_inode(stale, (struct node){ NODE_PATTERN, change->id }, true);
-	stale_scope(stale, change->scope);
-	stale->gone |= change->gone;
-	if (change->maybe_new || change->gone)
-		stale_entry(stale, (struct node){ NODE_SCOPE, change->scope }, change->name);
+	if (change->kind == PF_CHANGED_COMPONENT)
+		stale_component(arg, change);
+	else
+		stale_pattern(arg, change);
 	return 0;
 }
 
@@ -376,23 +430,66 @@ static void stale_empty_scopes(struct writer *w, struct stale *stale)
 	}
 }
 
-/* Everything that the feed says happened since last time, whoever did it. */
-static void read_feed(struct writer *w, struct stale *stale)
+/*
+ * Keeps the documents of before what STALE says, where their older versions could not be made of what is there
+ * afterwards. For what another process committed the store remembers how it was at the last tick; without that this
+ * reads what is committed, and so it is early enough for changes of this process that are not.
+ */
+static void keep_replaced(struct writer *w, const struct stale *stale)
 {
-	int64_t before = w->seen;
+	bool back;
+
+	if (!stale->replaced_count)
+		return;
+	back = pf_store_look_back(w->fs->store);
+	for (size_t i = 0; i < stale->replaced_count; i++) {
+		const struct replaced *replaced = &stale->replaced[i];
+		const struct node_kind *kind = &node_kinds[replaced->row.kind];
+		struct node node = replaced->row;
+		struct node_attr attr;
+		pf_text text = { 0 };
+
+		if (!replaced->rewritten && !stale->revised)
+			continue;
+		if (kind->now(w->fs, &node, &attr, true, NULL) == 0 && node_ino(node) != node_ino(replaced->present) &&
+		    kind->render(w->fs, node, &text, NULL) == 0)
+			version_keep(w->fs, node, attr.mtime, &text);
+		pf_text_free(&text);
+	}
+	if (back)
+		pf_store_look_ahead(w->fs->store);
+}
+
+/* Of what others change from now on, the older versions can be kept. */
+static void remember(struct writer *w)
+{
 	pf_err err = { 0 };
 
-	if (pf_store_changes(w->fs->store, &w->seen, each_change, stale, &err) < 0)
-		pf_log(PF_LOG_ERROR, "cannot read what changed: %s", err.why);
-	if (w->seen == before)
+	if (pf_store_remember(w->fs->store, &err) < 0)
+		pf_log(PF_LOG_DEBUG, "cannot remember the store as it is: %s", err.why);
+}
+
+/* What changes with anything that the feed says. */
+static void stale_totals(struct writer *w, struct stale *stale)
+{
+	if (!stale->inode_count && !stale->failed)
 		return;
 	stale_inode(stale, NODE_ROOT_ID, true);
-	stale_inode(stale, (struct node){ NODE_README, 0 }, true);
-	stale_inode(stale, (struct node){ NODE_STATS, 0 }, true);
 	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
 	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
 	drop_duplicates(stale);
 	stale_empty_scopes(w, stale);
+}
+
+/* Everything that the feed says happened since last time, whoever did it. */
+static void read_feed(struct writer *w, struct stale *stale)
+{
+	pf_err err = { 0 };
+
+	if (pf_store_changes(w->fs->store, &w->seen, each_change, stale, &err) < 0)
+		pf_log(PF_LOG_ERROR, "cannot read what changed: %s", err.why);
+	keep_replaced(w, stale);
+	stale_totals(w, stale);
 }
 
 static void tell_inodes(struct writer *w, const struct stale *stale)
@@ -438,8 +535,33 @@ static void fail_all(struct change *list, const pf_err *err)
 	}
 }
 
+/* Ends TXN, and adds to STALE what became so by it, and by what others committed before. */
+static int commit_and_learn(struct writer *w, pf_txn *txn, struct stale *stale, pf_err *err)
+{
+	struct stale before = *stale;
+	int64_t seen = w->seen;
+	int result = pf_txn_changes(txn, &seen, each_change, stale, err);
+
+	if (result == 0) {
+		keep_replaced(w, stale);
+		pf_store_forget(w->fs->store); /* this commit may checkpoint; nobody else commits until then */
+		result = pf_txn_commit(txn, err);
+		remember(w);
+	} else {
+		pf_txn_rollback(txn);
+	}
+	if (result == 0) {
+		w->seen = seen;
+		return 0;
+	}
+	stale->inode_count = before.inode_count;
+	stale->entry_count = before.entry_count;
+	stale->replaced_count = before.replaced_count;
+	return result;
+}
+
 /* True where the whole of LIST went through one transaction, each with its own result. */
-static bool commit_together(struct writer *w, struct change *list, pf_err *err)
+static bool commit_together(struct writer *w, struct change *list, struct stale *stale, pf_err *err)
 {
 	pf_txn *txn = pf_txn_begin(w->fs->store, err);
 
@@ -455,14 +577,14 @@ static bool commit_together(struct writer *w, struct change *list, pf_err *err)
 			return false;
 		}
 	}
-	return pf_txn_commit(txn, err) == 0;
+	return commit_and_learn(w, txn, stale, err) == 0;
 }
 
-static void commit(struct writer *w, struct change *list)
+static void commit(struct writer *w, struct change *list, struct stale *stale)
 {
 	pf_err err = { 0 };
 
-	if (commit_together(w, list, &err))
+	if (commit_together(w, list, stale, &err))
 		return;
 	if (!list->next) {
 		fail_all(list, &err);
@@ -473,7 +595,7 @@ static void commit(struct writer *w, struct change *list)
 		rest = c->next;
 		c->next = NULL;
 		pf_err_clear(&err);
-		if (!commit_together(w, c, &err))
+		if (!commit_together(w, c, stale, &err))
 			fail_all(c, &err);
 		c->next = rest;
 	}
@@ -506,13 +628,13 @@ static void run_group(struct writer *w, struct change *list)
 	struct stale stale = { 0 };
 	struct change *answers = NULL, **last = &answers;
 
-	commit(w, list);
+	commit(w, list, &stale);
 	for (struct change *c = list; c; c = c->next) {
 		log_result(w, c);
 		if (ops[c->op].settled)
 			ops[c->op].settled(w, c);
 	}
-	read_feed(w, &stale);
+	stale_totals(w, &stale);
 	for (struct change *c = list; c; c = c->next) {
 		struct node node;
 
@@ -622,6 +744,7 @@ static void tick(struct writer *w)
 			adopt_edits(w);
 
 		read_feed(w, &stale);
+		remember(w);
 		tell_inodes(w, &stale);
 		hand_to_notifier(w, &stale, NULL);
 	}
@@ -658,6 +781,7 @@ static void *writer_main(void *arg)
 	int64_t ticked = fs_now();
 	struct change *list;
 
+	remember(w);
 	while (next_group(w, &list)) {
 		int64_t now;
 
@@ -672,6 +796,7 @@ static void *writer_main(void *arg)
 	/* What cannot be stored any more must not keep the daemon from ending. */
 	for (int rounds = 0; rounds < LAST_ROUNDS && store_idle_drafts(w, INT64_MAX); rounds++)
 		;
+	pf_store_forget(w->fs->store);
 	return NULL;
 }
 

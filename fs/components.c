@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fs.h"
+#include "version.h"
 
 static const struct node_fixed fixed[] = {
 	{ "source.py", NODE_SOURCE },
@@ -47,7 +48,40 @@ static void fill(struct node node, const pf_component_entry *entry, struct node_
 	}
 }
 
-/* The row's attr of NODE_COMPONENT and of all that has the component's id. */
+/* NODE, which has the component's id, becomes the present version of its document. */
+int component_document_now(struct pf_fs *fs, struct node *node, struct node_attr *attr, bool listed, pf_err *err)
+{
+	pf_component_entry entry;
+	int result = pf_store_component_stat(fs->store, node->id, &entry, err);
+
+	(void)listed;
+	if (result == 0)
+		result = version_node(node->kind, entry.id,
+				      component_version(node->kind, entry.mtime, entry.source_mtime), node, err);
+	if (result == 0)
+		fill(*node, &entry, attr);
+	return result;
+}
+
+static bool is_now(struct node node, const pf_component_entry *entry)
+{
+	return version_is(node, component_version(node.kind, entry->mtime, entry->source_mtime));
+}
+
+int component_document_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+{
+	pf_component_entry entry;
+	int result = pf_store_component_stat(fs->store, version_row(node), &entry, err);
+
+	if (result < 0)
+		return result;
+	if (!is_now(node, &entry))
+		return version_kept_attr(fs, node, attr, err);
+	fill(node, &entry, attr);
+	return 0;
+}
+
+/* The row's attr of NODE_COMPONENT and of all else that has the component's id. */
 int component_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
 	pf_component_entry entry;
@@ -100,15 +134,23 @@ int component_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct nod
 	return node_list_fixed(fs, dir, fixed, FIXED_COUNT, cookie, listing, err);
 }
 
-int component_text_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+int component_document_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
 {
 	static const enum pf_component_text texts[NODE_KIND_COUNT] = {
 		[NODE_SOURCE] = PF_COMPONENT_SOURCE,
 		[NODE_COMPONENT_JSON] = PF_COMPONENT_DOCUMENT,
 		[NODE_RECORD] = PF_COMPONENT_RECORD,
 	};
+	pf_component_entry entry;
+	int result = pf_store_component_text(fs->store, version_row(node), texts[node.kind], out, err);
 
-	return pf_store_component_text(fs->store, node.id, texts[node.kind], out, err);
+	/* Versions are never had again: what is NODE's after the text was taken was so before. */
+	if (result == 0)
+		result = pf_store_component_stat(fs->store, version_row(node), &entry, err);
+	if (result < 0 || is_now(node, &entry))
+		return result;
+	pf_text_reset(out);
+	return version_kept_render(fs, node, out, err);
 }
 
 /* ---- patterns/: a symlink for each pattern that the component shows ---- */

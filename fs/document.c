@@ -327,6 +327,8 @@ static const struct source {
 	int (*render)(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err);
 	bool of_query; /* the owner is a query's number, which the inode holds */
 } sources[NODE_KIND_COUNT] = {
+	[NODE_README] = { query_moment, readme_render, false },
+	[NODE_STATS] = { query_moment, stats_render, false },
 	[NODE_QUERY_RESULTS] = { query_moment, render_results, true },
 	[NODE_QUERY_PROMPT] = { query_moment, render_prompt, true },
 	[NODE_QUERY_COUNT] = { query_moment, render_count, true },
@@ -406,6 +408,16 @@ static int use_current(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, 
 				       snapshot, err);
 	pf_text_free(&text);
 	return result;
+}
+
+int document_now(struct pf_fs *fs, struct node *node, struct node_attr *attr, bool listed, pf_err *err)
+{
+	int result;
+
+	if (!listed)
+		return document_look_up(fs, node->kind, node->id, node, attr, err);
+	result = document_node(fs, node->kind, node->id, node, err);
+	return result < 0 ? result : 1; /* its length is known once it is rendered */
 }
 
 int document_look_up(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struct node *node, struct node_attr *attr,

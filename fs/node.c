@@ -22,32 +22,35 @@ enum { KIND_SHIFT = 56 };
  */
 enum { LONG = NODE_LONG_MS, SHORT = 100 };
 
-#define DOCUMENT  .mode = S_IFREG | 0444, .entry_ms = LONG, .attr_ms = LONG
+#define DOCUMENT .mode = S_IFREG | 0444, .entry_ms = LONG, .attr_ms = LONG
+#define COMPONENT_DOCUMENT                                                                                             \
+	DOCUMENT, .attr = component_document_attr, .now = component_document_now, .render = component_document_render
 #define DIRECTORY .mode = S_IFDIR | 0755, .entry_ms = LONG, .attr_ms = LONG
 #define VERDICTS                                                                                                       \
 	.mode = S_IFREG | 0644, .entry_ms = LONG, .attr_ms = LONG, .attr = outcome_attr, .render = outcome_render,     \
 	.write = outcome_write, .truncate = outcome_truncate, .setattr = outcome_setattr, .flush = outcome_flush
 #define QUERY_DOCUMENT                                                                                                 \
-	.mode = S_IFREG | 0444, .attr_ms = LONG, .attr = document_attr, .read = document_read, .forget = document_forget
+	.mode = S_IFREG | 0444, .attr_ms = LONG, .attr = document_attr, .now = document_now, .read = document_read,    \
+	.forget = document_forget
 #define QUERY_LINK     .mode = S_IFLNK | 0777, .attr = query_link_attr, .render = query_link_render, .forget = query_forget
 #define VERDICTS_ERROR .mode = S_IFREG | 0444, .attr = outcome_error_attr, .render = outcome_error_render
 
 const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 	[NODE_ROOT] = { DIRECTORY, .attr = root_attr, .lookup = root_lookup, .list = root_list },
-	[NODE_README] = { DOCUMENT, .attr = readme_attr, .render = readme_render },
-	[NODE_STATS] = { DOCUMENT, .attr = stats_attr, .render = stats_render },
+	[NODE_README] = { QUERY_DOCUMENT },
+	[NODE_STATS] = { QUERY_DOCUMENT },
 	[NODE_HISTORY] = { DOCUMENT, .attr = history_attr, .read = history_read },
 	[NODE_SCOPE] = { DIRECTORY, .attr = scope_attr, .lookup = scope_lookup, .list = scope_list,
 			 .remove = scope_remove },
-	[NODE_PATTERN] = { DOCUMENT, .attr = pattern_attr, .render = pattern_render },
+	[NODE_PATTERN] = { DOCUMENT, .attr = pattern_attr, .now = pattern_now, .render = pattern_render },
 	[NODE_OUTCOME] = { VERDICTS },
 	[NODE_OUTCOME_ERROR] = { VERDICTS_ERROR },
 	[NODE_COMPONENTS] = { DIRECTORY, .attr = components_attr, .lookup = components_lookup,
 			      .list = components_list },
 	[NODE_COMPONENT] = { DIRECTORY, .attr = component_attr, .lookup = component_lookup, .list = component_list },
-	[NODE_SOURCE] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
-	[NODE_COMPONENT_JSON] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
-	[NODE_RECORD] = { DOCUMENT, .attr = component_attr, .render = component_text_render },
+	[NODE_SOURCE] = { COMPONENT_DOCUMENT },
+	[NODE_COMPONENT_JSON] = { COMPONENT_DOCUMENT },
+	[NODE_RECORD] = { COMPONENT_DOCUMENT },
 	[NODE_COMPONENT_OUTCOME] = { VERDICTS },
 	[NODE_COMPONENT_OUTCOME_ERROR] = { VERDICTS_ERROR },
 	[NODE_LINKS] = { DIRECTORY, .attr = links_attr, .lookup = links_lookup, .list = links_list },
@@ -186,6 +189,13 @@ int node_read(struct pf_fs *fs, struct node node, int64_t offset, size_t size, p
 	return 0;
 }
 
+static int attr_now(struct pf_fs *fs, struct node *node, struct node_attr *attr, bool listed, pf_err *err)
+{
+	const struct node_kind *kind = &node_kinds[node->kind];
+
+	return kind->now ? kind->now(fs, node, attr, listed, err) : kind->attr(fs, *node, attr, err);
+}
+
 int node_list_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *fixed, size_t count, int64_t cookie,
 		    struct node_listing *listing, pf_err *err)
 {
@@ -193,13 +203,13 @@ int node_list_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *
 		struct node node = { fixed[i].kind, dir.id };
 		struct node_attr attr;
 		pf_err absent = { 0 };
-		int result = node_attr(fs, node, &attr, &absent);
+		int result = attr_now(fs, &node, &attr, true, &absent);
 
 		if (result == -ENOENT)
 			continue;
 		if (result < 0)
 			return pf_fail(err, absent.code, "%s", absent.why);
-		if (listing->emit(listing, fixed[i].name, node, &attr, (int64_t)i + 1))
+		if (listing->emit(listing, fixed[i].name, node, result ? NULL : &attr, (int64_t)i + 1))
 			return 0;
 	}
 	return 0;
@@ -211,7 +221,7 @@ int node_find_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(name, fixed[i].name) == 0) {
 			*node = (struct node){ fixed[i].kind, dir.id };
-			return node_attr(fs, *node, attr, err);
+			return attr_now(fs, node, attr, false, err);
 		}
 	}
 	return -ENOENT;

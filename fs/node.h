@@ -5,10 +5,12 @@
  * packed: kind in the bits from 56 on, id below. So inode numbers are the same
  * after a remount, any number that the kernel still remembers can be served
  * without a table of inodes, and there is nothing to count or to forget; except
- * for what is below query/, whose numbers stand for what was asked (queries.h),
- * and documents rendered from queries, each version of which is an inode
- * (snapshot.h). What the id means is the kind's: a pattern's or component's row,
- * a pf_scope, a file under incoming/, …
+ * for what is below query/, whose numbers stand for what was asked (queries.h).
+ * What the id means is the kind's: a pattern's or component's row, a pf_scope, a
+ * file under incoming/, …
+ *
+ * A document whose length changes is an inode a version (version.h): its id is
+ * what it is of, and a hash of the version.
  *
  * A kind is a row of node_kinds: its functions are called for nodes of the kind
  * alone. A new kind of file is a new row and its functions.
@@ -47,15 +49,15 @@ enum node_kind_id {
 	NODE_STATS,
 	NODE_HISTORY,
 	NODE_SCOPE,	    /* id: pf_scope, not 0 */
-	NODE_PATTERN,	    /* id: the pattern's */
+	NODE_PATTERN,	    /* id: the pattern's, and version */
 	NODE_OUTCOME,	    /* id: pf_scope */
 	NODE_OUTCOME_ERROR, /* id: pf_scope */
 	NODE_COMPONENTS,
-	NODE_COMPONENT, /* id: the component's, as for those that follow */
-	NODE_SOURCE,
+	NODE_COMPONENT, /* id: the component's */
+	NODE_SOURCE,	/* id: the component's, and version, as for those that follow */
 	NODE_COMPONENT_JSON,
 	NODE_RECORD,
-	NODE_COMPONENT_OUTCOME,
+	NODE_COMPONENT_OUTCOME, /* id: the component's, as for those that follow */
 	NODE_COMPONENT_OUTCOME_ERROR,
 	NODE_LINKS, /* components/NAME/patterns */
 	NODE_LINK,  /* id: component << 28 | pattern */
@@ -114,6 +116,11 @@ struct node_kind {
 	unsigned entry_ms, attr_ms;
 
 	int (*attr)(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err);
+	/*
+	 * Where each version is an inode: NODE, which has its directory's id, becomes the present one. LISTED: what
+	 * would cost too much for a listing may be left out, returning 1.
+	 */
+	int (*now)(struct pf_fs *fs, struct node *node, struct node_attr *attr, bool listed, pf_err *err);
 	int (*lookup)(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
 		      pf_err *err);
 	/* Entries behind COOKIE (0: from the first on). `.` and `..` are the caller's. */
@@ -176,7 +183,7 @@ struct node_fixed {
 	const char *name;
 	enum node_kind_id kind;
 };
-/* Emits those of FIXED (COUNT) behind *COOKIE, all with DIR's id as theirs; an entry whose attr is ENOENT is left out.
+/* Emits those of FIXED (COUNT) behind COOKIE, all with DIR's id as theirs; an entry whose attr is ENOENT is left out.
  */
 int node_list_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *fixed, size_t count, int64_t cookie,
 		    struct node_listing *listing, pf_err *err);
@@ -193,10 +200,8 @@ int node_find_fixed(struct pf_fs *fs, struct node dir, const struct node_fixed *
 NODE_ATTR(root_attr);
 NODE_LOOKUP(root_lookup);
 NODE_LIST(root_list);
-NODE_ATTR(readme_attr);
-NODE_RENDER(readme_render);
-NODE_ATTR(stats_attr);
-NODE_RENDER(stats_render);
+int readme_render(struct pf_fs *, int64_t, pf_text *, pf_err *);
+int stats_render(struct pf_fs *, int64_t, pf_text *, pf_err *);
 NODE_ATTR(history_attr);
 int history_read(struct pf_fs *, struct node, int64_t, size_t, pf_text *, pf_err *);
 
@@ -204,6 +209,7 @@ NODE_ATTR(scope_attr);
 NODE_LOOKUP(scope_lookup);
 NODE_LIST(scope_list);
 int scope_remove(struct pf_fs *, struct node, const char *, bool, struct change *, pf_err *);
+int pattern_now(struct pf_fs *, struct node *, struct node_attr *, bool, pf_err *);
 NODE_ATTR(pattern_attr);
 NODE_RENDER(pattern_render);
 
@@ -213,7 +219,9 @@ NODE_LIST(components_list);
 NODE_ATTR(component_attr);
 NODE_LOOKUP(component_lookup);
 NODE_LIST(component_list);
-NODE_RENDER(component_text_render);
+int component_document_now(struct pf_fs *, struct node *, struct node_attr *, bool, pf_err *);
+NODE_ATTR(component_document_attr);
+NODE_RENDER(component_document_render);
 NODE_ATTR(links_attr);
 NODE_LOOKUP(links_lookup);
 NODE_LIST(links_list);

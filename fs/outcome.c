@@ -7,6 +7,7 @@
 
 #include "fs.h"
 #include "query.h"
+#include "version.h"
 
 /* What one `outcome` file has pending or was refused. */
 struct outcome_state {
@@ -22,6 +23,7 @@ enum {
 	BUCKETS = 64,
 	LINE_LIMIT = 1 << 20, /* bytes of one line */
 	DEPTH_LIMIT = 32,     /* of a path; the tree is four deep, queries as deep as there are keys */
+	TOTALS_ROOM = 50,     /* what an `outcome` says, with counts of seven digits */
 };
 
 struct outcomes {
@@ -216,7 +218,7 @@ static int target_of(struct node node, const struct token *path, pf_target *targ
 {
 	switch (node.kind) {
 	case NODE_PATTERN:
-		*target = (pf_target){ PF_TARGET_PATTERN, node.id };
+		*target = (pf_target){ PF_TARGET_PATTERN, version_row(node) };
 		return 0;
 	case NODE_LINK:
 		*target = (pf_target){ PF_TARGET_PATTERN, node.id & ((1 << 28) - 1) };
@@ -387,6 +389,9 @@ static int totals_of(struct pf_fs *fs, struct node node, pf_text *out, int64_t *
 	confidence = success + failure ? (double)success / (double)(success + failure) : 1.0;
 	pf_text_printf(out, "success %lld\nfailure %lld\nconfidence ", (long long)success, (long long)failure);
 	pf_json_ratio(&number, NULL, confidence);
+	/* As long whatever the counts are: who knows the length of before reads all of after. */
+	while (out->len < TOTALS_ROOM && !out->failed)
+		pf_text_puts(out, " ");
 	pf_text_puts(out, "\n");
 	return out->failed ? pf_fail(err, ENOMEM, "no memory to show the totals") : 0;
 }

@@ -16,6 +16,7 @@ void query_forget(struct pf_fs *, struct node, uint64_t);
 NODE_ATTR(query_link_attr);
 NODE_RENDER(query_link_render);
 
+int document_now(struct pf_fs *, struct node *, struct node_attr *, bool, pf_err *);
 NODE_ATTR(document_attr);
 int document_read(struct pf_fs *, struct node, int64_t, size_t, pf_text *, pf_err *);
 void document_forget(struct pf_fs *, struct node, uint64_t);

@@ -15,6 +15,7 @@ struct snapshot_entry {
 	uint64_t lookups;
 	unsigned users;
 	bool latest;	 /* the newest of its owner */
+	bool kept;	 /* in use as long as it has bytes */
 	int64_t used_at; /* ns, monotonic */
 };
 
@@ -134,7 +135,7 @@ static void drop_unused(struct snapshots *snapshots, struct snapshot_entry *e)
 {
 	struct snapshot_entry **link = bucket_of(snapshots, e->number);
 
-	if (e->users || e->lookups || (e->latest && e->bytes))
+	if (e->users || e->lookups || ((e->latest || e->kept) && e->bytes))
 		return;
 	while (*link != e)
 		link = &(*link)->next;
@@ -249,29 +250,37 @@ static int put_again(struct snapshots *snapshots, struct snapshot_entry *e, int6
 	return 0;
 }
 
+/* A new entry with *BYTES, which it takes; NULL without memory. */
+static struct snapshot_entry *add(struct snapshots *snapshots, uint64_t number, int64_t version, int64_t mtime,
+				  char **bytes, size_t size)
+{
+	struct snapshot_entry *e = calloc(1, sizeof *e), **bucket = bucket_of(snapshots, number);
+
+	if (!e)
+		return NULL;
+	e->number = number;
+	e->version = version;
+	e->mtime = mtime;
+	e->size = size;
+	e->next = *bucket;
+	*bucket = e;
+	snapshots->count++;
+	give_bytes(snapshots, e, *bytes);
+	*bytes = NULL;
+	return e;
+}
+
 /* Lock held. */
 static int put(struct snapshots *snapshots, uint64_t number, int64_t version, int64_t mtime, char **bytes, size_t size,
 	       struct snapshot_entry **put_in)
 {
-	struct snapshot_entry *e = find(snapshots, number), **bucket = bucket_of(snapshots, number);
+	struct snapshot_entry *e = find(snapshots, number);
 	int result = 0;
 
-	if (e) {
+	if (e)
 		result = put_again(snapshots, e, version, mtime, bytes, size);
-	} else {
-		e = calloc(1, sizeof *e);
-		if (!e)
-			return -ENOMEM;
-		e->number = number;
-		e->version = version;
-		e->mtime = mtime;
-		e->size = size;
-		e->next = *bucket;
-		*bucket = e;
-		snapshots->count++;
-		give_bytes(snapshots, e, *bytes);
-		*bytes = NULL;
-	}
+	else if (!(e = add(snapshots, number, version, mtime, bytes, size)))
+		return -ENOMEM;
 	if (result == 0)
 		make_latest(snapshots, e);
 	*put_in = e;
@@ -299,6 +308,25 @@ int snapshots_put(struct snapshots *snapshots, uint64_t owner, int64_t version, 
 	if (result == -ESTALE)
 		return pf_fail(err, ESTALE, "what was being read has changed: read it again");
 	return result < 0 ? pf_fail(err, -result, "no memory to show this document") : 0;
+}
+
+void snapshots_keep(struct snapshots *snapshots, uint64_t number, int64_t mtime, pf_text *content)
+{
+	size_t size = content->len;
+	char *bytes = pf_text_take(content);
+	struct snapshot_entry *e;
+
+	if (!bytes)
+		return;
+	pthread_mutex_lock(&snapshots->lock);
+	e = find(snapshots, number) ? NULL : add(snapshots, number, 0, mtime, &bytes, size);
+	if (e) {
+		e->kept = true;
+		e->used_at = monotonic();
+		trim(snapshots);
+	}
+	pthread_mutex_unlock(&snapshots->lock);
+	free(bytes);
 }
 
 void snapshots_look_up(struct snapshots *snapshots, const struct snapshot *snapshot)

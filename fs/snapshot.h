@@ -15,7 +15,8 @@
  * up its bytes (not its number, size and time), but the newest of all never, and
  * what was used a moment ago only beyond SNAPSHOTS_HARD.
  *
- * Also kept so, without an inode: the results of a query for its directory.
+ * Also kept so, without an inode: the results of a query for its directory; and
+ * what was replaced, for whoever is reading it (version.h).
  *
  * All functions are thread-safe and wait for nothing.
  */
@@ -69,6 +70,12 @@ void snapshots_done(struct snapshots *snapshots, const struct snapshot *snapshot
  */
 int snapshots_put(struct snapshots *snapshots, uint64_t owner, int64_t version, int64_t mtime, pf_text *content,
 		  struct snapshot *snapshot, pf_err *err);
+
+/*
+ * Keeps CONTENT (which it takes) as NUMBER, until the bytes are given up. Nothing where that is there already, or
+ * without memory.
+ */
+void snapshots_keep(struct snapshots *snapshots, uint64_t number, int64_t mtime, pf_text *content);
 
 /* The kernel gets an inode for SNAPSHOT, which is in use; and it forgets NUMBER, LOOKUPS times. */
 void snapshots_look_up(struct snapshots *snapshots, const struct snapshot *snapshot);

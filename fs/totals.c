@@ -4,32 +4,6 @@
 
 #include "fs.h"
 
-/* A document's attributes: its size is its text's, which is short. */
-static int attr_by_rendering(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
-{
-	pf_text text = { 0 };
-	pf_totals totals;
-	int64_t components, changed;
-	int result = node_kinds[node.kind].render(fs, node, &text, err);
-
-	if (result == 0)
-		result = pf_store_totals(fs->store, 0, &totals, err);
-	if (result == 0)
-		result = pf_store_component_totals(fs->store, &components, &changed, err);
-	if (result == 0) {
-		int64_t mtime = totals.mtime > changed ? totals.mtime : changed;
-
-		node_attr_fill(node, (int64_t)text.len, mtime ? mtime : fs->mounted_at, 0, attr);
-	}
-	pf_text_free(&text);
-	return result;
-}
-
-int readme_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
-{
-	return attr_by_rendering(fs, node, attr, err);
-}
-
 /* What README.md shows as examples: where the best pattern is, and the best component. Empty: there is none. */
 struct examples {
 	char category[NAME_MAX + 1];
@@ -84,14 +58,14 @@ static void put_examples(const struct examples *examples, pf_text *out)
 		pf_text_printf(out, "    ls 'components/%s/similar'\n", examples->component);
 }
 
-int readme_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+int readme_render(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err)
 {
 	struct examples examples = { 0 };
 	pf_totals totals;
 	int64_t components, changed;
 	int result = pf_store_totals(fs->store, 0, &totals, err);
 
-	(void)node;
+	(void)owner;
 	if (result == 0)
 		result = pf_store_component_totals(fs->store, &components, &changed, err);
 	if (result == 0)
@@ -132,14 +106,9 @@ int readme_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
 	return 0;
 }
 
-int stats_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+int stats_render(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err)
 {
-	return attr_by_rendering(fs, node, attr, err);
-}
-
-int stats_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
-{
-	(void)node;
+	(void)owner;
 	return pf_store_stats_document(fs->store, out, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "document.h"
 #include "fs.h"
+#include "version.h"
 
 static const struct node_fixed fixed[] = {
 	{ "outcome", NODE_OUTCOME },
@@ -31,10 +32,13 @@ int scope_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_er
 	return result;
 }
 
-static void fill_pattern(const pf_pattern_entry *entry, struct node *node, struct node_attr *attr)
+static int fill_pattern(const pf_pattern_entry *entry, struct node *node, struct node_attr *attr, pf_err *err)
 {
-	*node = (struct node){ NODE_PATTERN, entry->id };
-	node_attr_fill(*node, entry->size, entry->mtime, 0, attr);
+	int result = version_node(NODE_PATTERN, entry->id, pattern_version(entry->size), node, err);
+
+	if (result == 0)
+		node_attr_fill(*node, entry->size, entry->mtime, 0, attr);
+	return result;
 }
 
 int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
@@ -51,8 +55,8 @@ int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct nod
 	if (pf_scope_pattern_type(dir.id)) {
 		result = pf_store_pattern_find(fs->store, dir.id, name, &entry, err);
 		if (result == 0)
-			fill_pattern(&entry, node, attr);
-		else if (result == -ENOENT)
+			return fill_pattern(&entry, node, attr, err);
+		if (result == -ENOENT)
 			attr->entry_ms = NODE_LONG_MS; /* a new name here gets an entry notice: see change.c */
 		return result;
 	}
@@ -79,7 +83,8 @@ static int emit_pattern(void *arg, const pf_pattern_entry *entry)
 	struct node_attr attr;
 	struct node node;
 
-	fill_pattern(entry, &node, &attr);
+	if (fill_pattern(entry, &node, &attr, NULL) < 0)
+		return 0;
 	return listing->emit(listing, entry->name, node, &attr, COOKIE_ROWS + entry->id);
 }
 
@@ -142,19 +147,56 @@ int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool direc
 	return 1;
 }
 
-int pattern_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
+/* NODE's document, also where it is an older version of the pattern's. */
+int pattern_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+{
+	int result = pf_store_pattern_document(fs->store, version_row(node), out, err);
+
+	if (result == 0 && out->failed)
+		return pf_fail(err, ENOMEM, "no memory for this document");
+	while (result == 0 && !version_is(node, pattern_version((int64_t)out->len)))
+		if (!pf_document_drop_example(out))
+			result = -ENOENT;
+	if (result != -ENOENT)
+		return result;
+	pf_text_reset(out);
+	return version_kept_render(fs, node, out, err);
+}
+
+/* NODE, which has the pattern's id, becomes the present version. */
+int pattern_now(struct pf_fs *fs, struct node *node, struct node_attr *attr, bool listed, pf_err *err)
 {
 	pf_pattern_entry entry;
-	int result = pf_store_pattern_stat(fs->store, node.id, &entry, err);
+	int result = pf_store_pattern_stat(fs->store, node->id, &entry, err);
+
+	(void)listed;
+	return result < 0 ? result : fill_pattern(&entry, node, attr, err);
+}
+
+static int attr_of_older(struct pf_fs *fs, struct node node, int64_t mtime, struct node_attr *attr, pf_err *err)
+{
+	pf_text text = { 0 };
+	int result = pattern_render(fs, node, &text, err);
 
 	if (result == 0)
-		fill_pattern(&entry, &node, attr);
+		node_attr_fill(node, (int64_t)text.len, mtime, 0, attr);
+	pf_text_free(&text);
 	return result;
 }
 
-int pattern_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
+int pattern_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
-	return pf_store_pattern_document(fs->store, node.id, out, err);
+	pf_pattern_entry entry;
+	int result = pf_store_pattern_stat(fs->store, version_row(node), &entry, err);
+
+	if (result == -ENOENT)
+		return version_kept_attr(fs, node, attr, err);
+	if (result < 0)
+		return result;
+	if (!version_is(node, pattern_version(entry.size)))
+		return attr_of_older(fs, node, entry.mtime, attr, err);
+	node_attr_fill(node, entry.size, entry.mtime, 0, attr);
+	return 0;
 }
 
 /* ---- The root ---- */

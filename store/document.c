@@ -72,6 +72,27 @@ static size_t examples_offset(const char *data, size_t len)
 	return 0;
 }
 
+bool pf_document_drop_example(pf_text *document)
+{
+	static const char end[] = "\"]\n  }\n}\n"; /* from the last name's quote on */
+	size_t end_len = sizeof end - 1, len = document->len;
+
+	if (len < end_len || memcmp(document->bytes + len - end_len, end, end_len) != 0)
+		return false;
+	/* Back to the quote that the name begins with; in a name there is none. */
+	for (len -= end_len; len > 0 && document->bytes[len - 1] != '"'; len--)
+		;
+	if (len >= 3 && memcmp(document->bytes + len - 3, ", \"", 3) == 0)
+		len -= 3;
+	else if (len >= 2 && document->bytes[len - 2] == '[')
+		len -= 1;
+	else
+		return false;
+	memmove(document->bytes + len, end + 1, end_len);
+	document->len = len + end_len - 1;
+	return true;
+}
+
 int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };

@@ -231,6 +231,9 @@ static int changed_patterns(struct connection *conn, int64_t since, int64_t last
 			.name = column_text(&q, 2),
 			.maybe_new = column_int(&q, 3) != 0,
 			.gone = column_int(&q, 4) != 0,
+			.resized = column_int(&q, 5) != 0 || column_int(&q, 6) < EXAMPLES + 1,
+			.rewritten = column_int(&q, 5) != 0,
+			.size = column_int(&q, 7),
 		};
 
 		if (!change.name)
@@ -255,6 +258,8 @@ static int changed_components(struct connection *conn, int64_t since, int64_t la
 			.id = column_int(&q, 0),
 			.name = column_text(&q, 1),
 			.maybe_new = column_int(&q, 2) != 0,
+			.mtime = column_int(&q, 3),
+			.source_mtime = column_int(&q, 4),
 		};
 
 		if (!change.name)
@@ -265,23 +270,34 @@ static int changed_components(struct connection *conn, int64_t since, int64_t la
 	return rc;
 }
 
-int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
-		     pf_err *err)
+static int changes(struct connection *conn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		   pf_err *err)
 {
 	int64_t last = 0, at, end;
-	LEASE lease = { 0 };
-	int rc = lease_snapshot(store, &lease, err);
+	int rc = last_event(conn, &last, &at, &end, err);
 
-	if (rc == 0)
-		rc = last_event(lease.conn, &last, &at, &end, err);
 	if (rc < 0)
 		return rc;
 	if (*since < last)
-		rc = changed_patterns(lease.conn, *since, last, each, arg, err);
+		rc = changed_patterns(conn, *since, last, each, arg, err);
 	if (rc == 0 && *since < last)
-		rc = changed_components(lease.conn, *since, last, each, arg, err);
+		rc = changed_components(conn, *since, last, each, arg, err);
 	if (rc < 0)
 		return rc;
 	*since = last;
 	return 0;
+}
+
+int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		     pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	return rc < 0 ? rc : changes(lease.conn, since, each, arg, err);
+}
+
+int pf_txn_changes(pf_txn *txn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
+{
+	return changes(txn->conn, since, each, arg, err);
 }

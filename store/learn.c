@@ -530,9 +530,6 @@ static void count_live(struct learning *l, const pf_pattern *p, const char *path
 			p->last_line, is_new);
 }
 
-/* Examples are few: those that come later are not among them. */
-enum { EXAMPLES = 3 };
-
 static int sight(struct learning *l, size_t i, pf_err *err)
 {
 	const pf_pattern *p = &l->component->patterns[i];
@@ -542,6 +539,7 @@ static int sight(struct learning *l, size_t i, pf_err *err)
 
 	if (rc == 0)
 		rc = put_sighting(l, STMT_SIGHTING_ADD, s.id, p, err);
+	/* Examples are few: those that come later are not among them. */
 	if (rc == 0 && !s.is_new && s.after.components <= EXAMPLES + 1)
 		rc = pattern_examples_renew(l->txn, s.id, at, err);
 	if (rc == 0)

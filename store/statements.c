@@ -235,10 +235,12 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_CHANGED_PATTERNS] =
 		"SELECT p.id, p.scope, p.file_name,"
 		" x.restored > 0 OR x.edited > 0 OR p.component_count - x.sighted + x.withdrawn <= 0,"
-		" p.archived = 1 OR p.component_count = 0"
+		" p.archived = 1 OR p.component_count = 0, x.others > 0,"
+		/* before, where it was sighted at all */
+		" CASE x.sighted WHEN 0 THEN 1000 ELSE p.component_count - x.sighted END, p.size"
 		" FROM (SELECT pattern_id, sum(event = 8) AS restored, sum(event = 9) AS edited, sum(event = 3) AS "
 		"sighted,"
-		"   sum(event = 4) AS withdrawn"
+		"   sum(event = 4) AS withdrawn, sum(event NOT IN (3, 5, 6)) AS others"
 		"  FROM history WHERE id > ?1 AND id <= ?2 AND pattern_id IS NOT NULL GROUP BY pattern_id) x"
 		" CROSS JOIN code_patterns p ON p.id = x.pattern_id",
 	/*
@@ -246,7 +248,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 	 * its revisions are.
 	 */
 	[STMT_CHANGED_COMPONENTS] =
-		"SELECT c.id, coalesce(c.entry_name, c.component_name), x.submitted > 0 AND c.revision <= x.submitted"
+		"SELECT c.id, coalesce(c.entry_name, c.component_name), x.submitted > 0 AND c.revision <= x.submitted,"
+		" c.mtime, c.source_mtime"
 		" FROM (SELECT id, sum(submitted) AS submitted FROM ("
 		"   SELECT component_id AS id, event = 0 AS submitted FROM history"
 		"    WHERE id > ?1 AND id <= ?2 AND component_id IS NOT NULL"

@@ -152,6 +152,11 @@ struct pf_store {
 	enum connection_mode reader_mode;
 	pthread_mutex_t pool_lock;
 	struct connection *idle; /* readers that nobody leases; under pool_lock */
+	pthread_mutex_t past_lock;
+	struct connection *past; /* in the snapshot that is remembered; under past_lock */
+	/* The writing thread's: */
+	char *log_path;
+	int64_t log_limit; /* bytes */
 	pthread_mutex_t writer_lock;
 	struct connection *writer;  /* NULL where read-only; under writer_lock */
 	struct connection *watcher; /* asked for foreign commits: the writer, or a reader of its own; that thread's */
@@ -162,6 +167,7 @@ struct pf_store {
 struct lease {
 	pf_store *store;
 	struct connection *conn;
+	bool past; /* the one that remembers, which stays where it is */
 };
 #define LEASE __attribute__((cleanup(lease_end))) struct lease
 int lease_begin(pf_store *store, struct lease *lease, pf_err *err);
@@ -394,7 +400,8 @@ struct document {
 void document_render(const struct document *document, pf_text *out);
 /* pattern_data of a new pattern, from the extractor's FIELDS; it ends in a line of examples, none so far. */
 int pattern_data_start(const char *fields, pf_text *data, pf_err *err);
-/* Takes the examples anew from the sightings. */
+enum { EXAMPLES = 3 };
+/* Takes the examples, so many at the most, anew from the sightings. */
 int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err);
 
 /* ---- scopes.c ---- */

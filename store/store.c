@@ -19,9 +19,17 @@ size_t store_max_source(const pf_store *store)
 
 /* ---- readers ---- */
 
+/* The store whose past this thread reads. */
+static _Thread_local const pf_store *looking_back;
+
 int lease_begin(pf_store *store, struct lease *lease, pf_err *err)
 {
 	*lease = (struct lease){ .store = store };
+	if (looking_back == store) {
+		lease->conn = store->past;
+		lease->past = true;
+		return 0;
+	}
 	pthread_mutex_lock(&store->pool_lock);
 	lease->conn = store->idle;
 	if (lease->conn)
@@ -36,7 +44,7 @@ int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err)
 {
 	int rc = lease_begin(store, lease, err);
 
-	if (rc < 0)
+	if (rc < 0 || lease->past)
 		return rc;
 	QUERY(q, lease->conn, STMT_SNAPSHOT);
 	return query_run(&q, err);
@@ -47,7 +55,7 @@ void lease_end(struct lease *lease)
 	pf_store *store = lease->store;
 	struct connection *conn = lease->conn;
 
-	if (!conn)
+	if (!conn || lease->past)
 		return;
 	if (!sqlite3_get_autocommit(conn->db)) {
 		QUERY(q, conn, STMT_ROLLBACK);
@@ -58,6 +66,73 @@ void lease_end(struct lease *lease)
 	store->idle = conn;
 	pthread_mutex_unlock(&store->pool_lock);
 	lease->conn = NULL;
+}
+
+/* ---- the past ---- */
+
+enum { LOG_GROWTH = 64 << 20 }; /* bytes */
+
+/* The file stays as long as the log ever was. */
+static bool log_has_grown(pf_store *store)
+{
+	struct stat st;
+
+	if (stat(store->log_path, &st) != 0 || st.st_size <= store->log_limit)
+		return false;
+	store->log_limit = st.st_size + LOG_GROWTH;
+	return true;
+}
+
+int pf_store_remember(pf_store *store, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc;
+
+	pf_store_forget(store);
+	if (log_has_grown(store))
+		return 0;
+	rc = lease_snapshot(store, &lease, err);
+	if (rc < 0)
+		return rc;
+	/* A snapshot begins with the first look. */
+	QUERY(q, lease.conn, STMT_HISTORY_LAST);
+	rc = query_row(&q, err);
+	if (rc < 0)
+		return rc;
+	query_again(&q);
+	lease.past = true;
+	pthread_mutex_lock(&store->past_lock);
+	store->past = lease.conn;
+	pthread_mutex_unlock(&store->past_lock);
+	return 0;
+}
+
+void pf_store_forget(pf_store *store)
+{
+	LEASE lease = { .store = store };
+
+	pthread_mutex_lock(&store->past_lock);
+	lease.conn = store->past; /* lease_end gives it back */
+	store->past = NULL;
+	pthread_mutex_unlock(&store->past_lock);
+}
+
+bool pf_store_look_back(pf_store *store)
+{
+	if (looking_back)
+		return false;
+	pthread_mutex_lock(&store->past_lock);
+	if (store->past)
+		looking_back = store;
+	else
+		pthread_mutex_unlock(&store->past_lock);
+	return looking_back;
+}
+
+void pf_store_look_ahead(pf_store *store)
+{
+	looking_back = NULL;
+	pthread_mutex_unlock(&store->past_lock);
 }
 
 /* ---- opening ---- */
@@ -205,15 +280,19 @@ pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_er
 	store->reader_mode = CONNECTION_READER;
 	pthread_mutex_init(&store->pool_lock, NULL);
 	pthread_mutex_init(&store->writer_lock, NULL);
+	pthread_mutex_init(&store->past_lock, NULL);
 	store->path = realpath(path, NULL); /* the working directory may change */
 	if (!store->path)
 		rc = refuse_path(path, errno, !read_only, err);
+	else if (asprintf(&store->log_path, "%s-wal", store->path) < 0)
+		rc = no_memory(err);
 	else
 		rc = read_only ? open_reader(store, err) : open_writer(store, err);
 	if (rc < 0) {
 		pf_store_close(store);
 		return NULL;
 	}
+	log_has_grown(store);
 	pf_store_foreign_commit(store); /* from here on */
 	return store;
 }
@@ -222,6 +301,7 @@ void pf_store_close(pf_store *store)
 {
 	if (!store)
 		return;
+	pf_store_forget(store);
 	while (store->idle) {
 		struct connection *conn = store->idle;
 
@@ -234,6 +314,8 @@ void pf_store_close(pf_store *store)
 	connection_close(store->writer);
 	pthread_mutex_destroy(&store->pool_lock);
 	pthread_mutex_destroy(&store->writer_lock);
+	pthread_mutex_destroy(&store->past_lock);
+	free(store->log_path);
 	free(store->path);
 	free(store);
 }

@@ -128,6 +128,11 @@ int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
 			  int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err);
 /* Appends the pattern's document; as long as its entry's size says. */
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err);
+/*
+ * Takes the last name from the examples of DOCUMENT, a pattern's: what it was before the last component that shows the
+ * pattern came, its counts apart. False where there is none.
+ */
+bool pf_document_drop_example(pf_text *document);
 
 /* ---- Components ---- */
 
@@ -284,6 +289,10 @@ typedef struct pf_change {
 	const char *name; /* file name, or the component's directory name; valid during the callback */
 	bool maybe_new;	  /* the name may not have been there before */
 	bool gone;	  /* it is archived now, or no component shows it */
+	bool resized;	  /* a pattern's document may have another length */
+	bool rewritten;	  /* and not only by another example at its end */
+	int64_t size;	  /* of a pattern's document now */
+	int64_t mtime, source_mtime; /* a component's, as its entry has them now */
 } pf_change;
 int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
 		     pf_err *err);
@@ -377,9 +386,26 @@ typedef struct pf_txn pf_txn;
  */
 pf_txn *pf_txn_begin(pf_store *store, pf_err *err);
 bool pf_txn_broken(const pf_txn *txn);
+/* pf_store_changes, as it will be once TXN is committed. */
+int pf_txn_changes(pf_txn *txn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		   pf_err *err);
 /* Both end TXN and free it. After a successful commit everything is durable (with PF_SYNC_FULL). */
 int pf_txn_commit(pf_txn *txn, pf_err *err);
 void pf_txn_rollback(pf_txn *txn);
+
+/*
+ * The store as it was: what is committed at pf_store_remember is remembered until the next, or pf_store_forget; both
+ * from the thread that writes. Between pf_store_look_back, where that is true, and pf_store_look_ahead the calling
+ * thread, any one, reads what is remembered; one at a time, the others wait. False where nothing is, or the thread looks
+ * back already.
+ *
+ * As long as something is remembered the log cannot be started over, and grows while others write: forget before
+ * committing. Each time the log has grown by 64 MiB, pf_store_remember forgets once instead.
+ */
+int pf_store_remember(pf_store *store, pf_err *err);
+void pf_store_forget(pf_store *store);
+bool pf_store_look_back(pf_store *store);
+void pf_store_look_ahead(pf_store *store);
 
 /* True when another process has committed since this was last asked. Call only between transactions, from the
  * thread that writes. Cheap enough to be asked ten times a second. */

@@ -290,6 +290,33 @@ static void test_threads(void **state)
 	assert_int_equal(snapshots_bytes(snapshots), 0);
 }
 
+static void test_what_was_replaced_is_kept_as_long_as_there_is_room(void **state)
+{
+	struct snapshots *snapshots = *state;
+	uint64_t first = snapshot_number(OWNER(1), 1), second = snapshot_number(OWNER(1), 2);
+	struct snapshot snapshot;
+	pf_text text = { 0 };
+
+	pf_text_puts(&text, "one");
+	snapshots_keep(snapshots, first, 7, &text);
+	pf_text_puts(&text, "other");
+	snapshots_keep(snapshots, first, 8, &text); /* there already */
+	pf_text_puts(&text, "two");
+	snapshots_keep(snapshots, second, 8, &text);
+	assert_true(snapshots_use(snapshots, first, &snapshot));
+	assert_int_equal(snapshot.size, 3);
+	assert_int_equal(snapshot.mtime, 7);
+	assert_memory_equal(snapshot.bytes, "one", 3);
+	snapshots_done(snapshots, &snapshot);
+	put_idle(snapshots, OWNER(2), 1, 'x', SOFT - 3);
+	assert_true(snapshots_use(snapshots, first, &snapshot)); /* the last that was used */
+	snapshots_done(snapshots, &snapshot);
+	assert_false(snapshots_use(snapshots, second, &snapshot));
+	put_idle(snapshots, OWNER(2), 2, 'x', SOFT);
+	assert_false(snapshots_use(snapshots, first, &snapshot));
+	assert_int_equal(snapshots_count(snapshots), 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -305,6 +332,7 @@ int main(void)
 		TEST(test_bytes_come_back),
 		TEST(test_the_first_of_two_renderings_is_taken),
 		TEST(test_an_owner_that_is_gone),
+		TEST(test_what_was_replaced_is_kept_as_long_as_there_is_room),
 		TEST(test_threads),
 	};
 

@@ -4,7 +4,7 @@
 load helper
 
 : "${HAMMER:=${PATTERNFS%/fs/patternfs}/tests/mount/hammer}"
-# By how much another process's change may be late, ms. It is found every 100 ms; the machine that tests may be busy.
+# By how much another process's change may be late, ms. It is found every 50 ms; the machine that tests may be busy.
 LATE=1000
 
 # A second mount of the database, at $SECOND; it ends with the test.
@@ -102,6 +102,130 @@ for i in range(30):
     json.loads(text)
     assert len(text) == size == os.fstat(fd).st_size, (len(text), size)
     os.close(fd)
+PYTHON
+}
+
+# revise SECONDS DIR: components that show patterns of the sample's, then others, then those again; how often, in
+# $TMP/judged.
+revise() {
+  python3 - "$1" "$2" "$SAMPLE" >"$TMP/judged" <<'PYTHON'
+import re, sys, time
+end, place, sample = time.monotonic() + float(sys.argv[1]), sys.argv[2], open(sys.argv[3]).read()
+bare = "from airflow.models import BaseOperator\n\n\nclass NAME(BaseOperator):\n    template_fields = ('a',)\n"
+n = 0
+while time.monotonic() < end:
+    for name in "AnotherOperator", "YetAnotherOperator", "TheLastOfThemAllOperator":
+        text = sample if n % 2 == 0 else bare + "    padding = 1\n" * (n % 11)
+        text = re.sub(r"\bNeMoQuestionAnsweringOperator\b|\bNAME\b", name, text)
+        with open(f"{place}/{name.lower()}.py", "w") as f:
+            f.write(text)
+    n += 1
+print(n)
+PYTHON
+}
+
+hammer_whole() {
+  # shellcheck disable=SC2046 # words
+  "$HAMMER" -w "$1" $(some | sed "s#^#$IMPORT/#") "$MNT/components/AnotherOperator/"{component.json,patterns.json} \
+    "$MNT/stats.json" >"$TMP/hammered" 2>&1 || {
+    cat "$TMP/hammered"
+    return 1
+  }
+  # It did read, and what was opened could be read also once it was replaced.
+  equal "$(grep -cE ': [0-9]{2,} reads.* 0 stale' "$TMP/hammered")" 8 || {
+    cat "$TMP/hammered"
+    return 1
+  }
+}
+
+@test "who reads sees one version to its end while components are revised" {
+  mkdir -p "$IN/category=ml/subcategory=nlp"
+  submit
+  revise 0.1 "$IN/category=ml/subcategory=nlp"
+  revise 5 "$IN/category=ml/subcategory=nlp" 3>&- &
+  hammer_whole 5
+  wait $!
+  [ "$(cat "$TMP/judged")" -gt 4 ]
+}
+
+@test "who reads sees one version to its end while components are revised through another mount" {
+  mkdir -p "$IN/category=ml/subcategory=nlp"
+  submit
+  revise 0.1 "$IN/category=ml/subcategory=nlp"
+  second
+  revise 5 "$SECOND/incoming/category=ml/subcategory=nlp" 3>&- &
+  hammer_whole 5
+  wait $!
+  [ "$(cat "$TMP/judged")" -gt 4 ]
+}
+
+@test "who began to read a document reads that version to its end" {
+  mkdir -p "$IN/category=ml"
+  operator FirstOperator >"$IN/category=ml/first.py"
+  python3 - "$MNT" "$IN/category=ml" <<'PYTHON'
+import glob, json, os, sys
+mount, incoming = sys.argv[1:]
+first = open(incoming + "/first.py").read()
+
+class Reader:
+    """Has read the first bytes, and finds the rest no longer in memory."""
+    def __init__(self, path):
+        self.path, self.fd = path, os.open(path, os.O_RDONLY)
+        self.size = os.fstat(self.fd).st_size
+        self.begin = os.pread(self.fd, 10, 0)
+    def end(self):
+        os.posix_fadvise(self.fd, 0, 0, os.POSIX_FADV_DONTNEED)
+        try:
+            rest = os.pread(self.fd, 1 << 20, 10)
+        except OSError as e:
+            sys.exit(f"{self.path}: {e}")
+        assert os.fstat(self.fd).st_size == self.size, (self.path, os.fstat(self.fd).st_size, self.size)
+        os.close(self.fd)
+        assert len(self.begin + rest) == self.size, (self.path, len(rest), self.size)
+        return (self.begin + rest).decode()
+
+def text(path):
+    with open(path) as f:
+        text = f.read()
+        assert len(text) == os.fstat(f.fileno()).st_size == os.stat(path).st_size
+        return text
+
+def submit(name, content):
+    with open(f"{incoming}/{name}", "w") as f:
+        f.write(content)
+
+patterns = glob.glob(mount + "/ml/operator/*/*.json")
+shown = [p for p in patterns if "structural" not in p]
+assert len(shown) > 5
+# Further examples: the readers of all former versions go on with theirs.
+readers = [(path, n, Reader(path)) for n in (0,) for path in patterns]
+for n, name in enumerate(("SecondOperator", "ThirdOperator", "FourthOperator", "FifthOperator"), 1):
+    submit(f"{n}.py", first.replace("FirstOperator", name))
+    for path in shown:
+        assert len(json.loads(text(path))["pattern_data"]["examples"]) == min(n, 3), path
+    readers += [(path, min(n, 3), Reader(path)) for path in shown]
+for path, n, reader in readers:
+    assert len(json.loads(reader.end())["pattern_data"]["examples"]) == n, (path, n)
+
+# A revision, of the file's own documents and of patterns that it withdraws.
+component = mount + "/components/SecondOperator/"
+documents = [component + name for name in ("source.py", "component.json", "patterns.json")]
+for content in first.replace("FirstOperator", "SecondOperator").replace("limit", "other"), "from airflow.models import BaseOperator\n\n\nclass SecondOperator(BaseOperator):\n    pass\n":
+    before = {path: text(path) for path in documents + shown if os.path.exists(path)}
+    readers = [Reader(path) for path in before]
+    submit("1.py", content)
+    changed = 0
+    for reader in readers:
+        assert reader.end() == before[reader.path], reader.path
+        if reader.path in documents or os.path.exists(reader.path):
+            changed += text(reader.path) != before[reader.path]
+    assert changed > 3
+# A pattern that is archived.
+path = mount + "/ml/operator/structural"
+path += "/" + [name for name in os.listdir(path) if name.endswith(".json")][0]
+before, reader = text(path), Reader(path)
+os.unlink(path)
+assert reader.end() == before
 PYTHON
 }
 

@@ -1,10 +1,11 @@
 /*
- * Readers that never rest: hammer SECONDS FILE…
+ * Readers that never rest: hammer [-w] SECONDS FILE…
  *
  * Each thread reads the files over and over, in one of the ways in which
  * programs read, while somebody else changes them, and looks for what no reader
  * may see: half a document, bytes of none, a size that is not that of the
- * content. Says how many reads there were of each way and what was wrong; exits
+ * content; with -w, a version that is not whole, however many calls it was read
+ * by. Says how many reads there were of each way and what was wrong; exits
  * with 1 where anything was.
  */
 #include <errno.h>
@@ -25,6 +26,7 @@ enum { ROOM = 1 << 20, SHOWN = 3 };
 static char **files;
 static int file_count;
 static atomic_bool done;
+static bool whole;
 
 struct content {
 	char *bytes; /* ROOM of them */
@@ -122,8 +124,8 @@ static bool same_version(const struct content *c)
 
 static const char *judge(const struct way *way, const struct content *c)
 {
-	/* Several calls may meet two versions, as in any file that is written in place. */
-	if (!same_version(c) && !way->atomic)
+	/* Several calls may meet counts of two moments, as in any file that is written in place. */
+	if (!same_version(c) && !way->atomic && !whole)
 		return NULL;
 	if (same_version(c) && c->len != (size_t)c->before.st_size)
 		return "a size that is not the content's";
@@ -137,6 +139,7 @@ struct reader {
 	const struct way *way;
 	unsigned seed;
 	long reads, changed, wrong;
+	long stale; /* what was opened is gone */
 };
 
 static void show(struct reader *r, const char *file, const struct content *c, const char *what)
@@ -154,7 +157,9 @@ static void read_one(struct reader *r, const char *file, struct content *c)
 
 	if (fd < 0)
 		return;
-	if (fstat(fd, &c->before) == 0 && r->way->read(fd, c) && fstat(fd, &c->after) == 0) {
+	if (fstat(fd, &c->before) || !r->way->read(fd, c) || fstat(fd, &c->after)) {
+		r->stale++;
+	} else {
 		r->reads++;
 		r->changed += !same_version(c);
 		what = judge(r->way, c);
@@ -180,8 +185,11 @@ int main(int argc, char **argv)
 	struct reader readers[2 * WAYS] = { 0 };
 	long wrong = 0;
 
+	whole = argc > 1 && strcmp(argv[1], "-w") == 0;
+	argc -= whole;
+	argv += whole;
 	if (argc < 3) {
-		fprintf(stderr, "usage: hammer SECONDS FILE...\n");
+		fprintf(stderr, "usage: hammer [-w] SECONDS FILE...\n");
 		return 2;
 	}
 	files = argv + 2;
@@ -196,8 +204,8 @@ int main(int argc, char **argv)
 	done = true;
 	for (unsigned i = 0; i < 2 * WAYS; i++) {
 		pthread_join(readers[i].thread, NULL);
-		printf("%s: %ld reads, %ld amid a change, %ld wrong\n", readers[i].way->name, readers[i].reads,
-		       readers[i].changed, readers[i].wrong);
+		printf("%s: %ld reads, %ld amid a change, %ld stale, %ld wrong\n", readers[i].way->name,
+		       readers[i].reads, readers[i].changed, readers[i].stale, readers[i].wrong);
 		wrong += readers[i].wrong;
 	}
 	return wrong > 0;

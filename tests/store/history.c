@@ -118,13 +118,134 @@ static void another_process(void **state)
 	assert_false(pf_store_foreign_commit(f->store));
 }
 
+static int add_size(void *arg, const pf_change *change)
+{
+	if (change->kind == PF_CHANGED_PATTERN && change->id == 2)
+		pf_text_printf(arg, "%d%d ", change->resized, change->rewritten);
+	return 0;
+}
+
+static const char *sizes(struct fixture *f, int64_t *since)
+{
+	pf_text_reset(&f->text);
+	pf_text_puts(&f->text, "");
+	assert_ok(f, pf_store_changes(f->store, since, add_size, &f->text, &f->err));
+	return f->text.bytes;
+}
+
+/* Pattern 2, which AOperator showed first: others show it too. */
+static void what_changes_a_documents_length(void **state)
+{
+	struct fixture *f = *state;
+	int64_t since = INT64_MAX;
+	char name[] = "b.py", class[] = "BOperator";
+
+	assert_string_equal(sizes(f, &since), "");
+	for (int i = 0; i < 4; i++) {
+		name[0] = class[0] = (char)('B' + i);
+		assert_ok(f, submit(f, IN, name, operator_source(class, "return 1")));
+		/* Three are examples. */
+		assert_string_equal(sizes(f, &since), i < 3 ? "10 " : "00 ");
+	}
+	assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 2, NULL));
+	assert_string_equal(sizes(f, &since), "00 ");
+	assert_ok(f, archive(f, 2));
+	assert_string_equal(sizes(f, &since), "11 ");
+}
+
+static void a_document_before_its_last_examples(void **state)
+{
+	struct fixture *f = *state;
+	char *before[4];
+	char name[] = "B.py", class[] = "BOperator";
+	size_t count;
+
+	for (count = 0; count < 4; count++) {
+		before[count] = strdup(document_of(f, 2));
+		name[0] = class[0] = (char)('B' + count);
+		assert_ok(f, submit(f, IN, name, operator_source(class, "return 1")));
+	}
+	document_of(f, 2);
+	while (count-- > 0) {
+		const char *end = strstr(before[count], "\"examples\"");
+
+		/* The counts before them are others, and take as much room. */
+		assert_int_equal(f->text.len, strlen(before[count]));
+		assert_string_equal(strstr(f->text.bytes, "\"examples\""), end);
+		assert_int_equal(pf_document_drop_example(&f->text), count > 0);
+		free(before[count]);
+	}
+	pf_text_reset(&f->text);
+	assert_false(pf_document_drop_example(&f->text));
+	pf_text_puts(&f->text, "\"]\n  }\n}\n");
+	assert_false(pf_document_drop_example(&f->text));
+}
+
+static void the_feed_of_a_transaction(void **state)
+{
+	struct fixture *f = *state;
+	int64_t since = INT64_MAX, after;
+	pf_verdict one = { .success = true, .targets = &(pf_target){ PF_TARGET_PATTERN, 2 }, .target_count = 1 };
+	pf_txn *txn;
+
+	changes(f, &since);
+	after = since;
+	txn = pf_txn_begin(f->store, &f->err);
+	assert_non_null(txn);
+	assert_ok(f, pf_txn_verdicts(txn, &one, 1, &f->err));
+	assert_string_equal(changes(f, &after), "");
+	pf_text_reset(&f->text);
+	assert_ok(f, pf_txn_changes(txn, &after, add_change, &f->text, &f->err));
+	assert_string_equal(f->text.bytes, "p ");
+	pf_txn_rollback(txn);
+	assert_string_equal(changes(f, &since), "");
+	assert_true(after > since);
+}
+
+static int64_t successes(struct fixture *f)
+{
+	pf_component_entry entry;
+
+	assert_ok(f, pf_store_component_stat(f->store, 1, &entry, &f->err));
+	return entry.success;
+}
+
+static void the_past(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_false(pf_store_look_back(f->store));
+	assert_ok(f, pf_store_remember(f->store, &f->err));
+	assert_ok(f, verdict(f, true, PF_TARGET_COMPONENT, 1, NULL));
+	assert_int_equal(successes(f), 1);
+	assert_true(pf_store_look_back(f->store));
+	assert_false(pf_store_look_back(f->store));
+	assert_int_equal(successes(f), 0);
+	assert_null(strstr(component_text_of(f, 1, PF_COMPONENT_DOCUMENT), "\"success_count\": 1"));
+	pf_store_look_ahead(f->store);
+	assert_int_equal(successes(f), 1);
+	assert_ok(f, pf_store_remember(f->store, &f->err));
+	assert_true(pf_store_look_back(f->store));
+	assert_int_equal(successes(f), 1);
+	pf_store_look_ahead(f->store);
+	pf_store_forget(f->store);
+	assert_false(pf_store_look_back(f->store));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, some_history, fixture_close)
 
 int history_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(chunks_equal_the_whole), TEST(lines_never_change), TEST(a_line), TEST(the_feed),
+		TEST(chunks_equal_the_whole),
+		TEST(lines_never_change),
+		TEST(a_line),
+		TEST(the_feed),
 		TEST(another_process),
+		TEST(what_changes_a_documents_length),
+		TEST(a_document_before_its_last_examples),
+		TEST(the_feed_of_a_transaction),
+		TEST(the_past),
 	};
 
 	return cmocka_run_group_tests_name("history", tests, NULL, NULL);
