@@ -362,7 +362,7 @@ static int plain_newlines(pf_extractor *extractor, const char **source, size_t *
 static int out_of(const pf_extractor *extractor, const char *name, pf_err *err)
 {
 	if (extractor->clock.late)
-		return pf_fail(err, ETIMEDOUT, "%s: error: took over %u ms, expected less", name,
+		return pf_fail(err, ETIMEDOUT, "%s: error: took over %u ms of CPU time, expected less", name,
 			       extractor->timeout_ms);
 	if (extractor->collect.written > extractor->max_source * OUTPUT_FACTOR)
 		return pf_fail(err, EFBIG, "%s: error: yields over %zu bytes, expected fewer components", name,
@@ -389,14 +389,11 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 		return pf_fail(err, EINVAL, "libtree-sitter cannot read this grammar's version (%u)",
 			       ts_language_version(extractor->language.grammar));
 	}
-	ts_parser_set_timeout_micros(parser, (uint64_t)extractor->timeout_ms * 1000);
-	*parsed = ts_parser_parse_string(parser, NULL, source, (uint32_t)len);
+	*parsed = clock_parse(tree->clock, parser, source, (uint32_t)len, NULL);
 	ts_parser_delete(parser);
 	arena_close();
-	if (!*parsed) {
-		extractor->clock.late = true;
+	if (!*parsed)
 		return out_of(extractor, name, err);
-	}
 	/* Where a node had more children than libtree-sitter can count (arena.h), text is missing from the tree. */
 	if (ts_node_end_byte(ts_tree_root_node(*parsed)) != len)
 		return pf_fail(

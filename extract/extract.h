@@ -132,7 +132,7 @@ void pf_categories_free(pf_categories *categories); /* NULL is fine */
 
 typedef struct pf_extract_limits {
 	size_t max_source;		 /* bytes; 0: 4 MiB */
-	unsigned timeout_ms;		 /* for parsing and extraction together; 0: 5,000 */
+	unsigned timeout_ms;		 /* CPU time for parsing and extraction together; 0: 5,000 */
 	const pf_categories *categories; /* borrowed, for as long as the extractor lives; NULL: the embedded table */
 } pf_extract_limits;
 

@@ -76,8 +76,7 @@ static struct stop find_stop(const struct tree *tree, const struct language *lan
 	if (ts_parser_set_language(parser, language->grammar)) {
 		ts_parser_set_logger(parser, (TSLogger){ .payload = &stop, .log = listen });
 		ts_parser_set_cancellation_flag(parser, &stop.ended);
-		ts_parser_set_timeout_micros(parser, (uint64_t)(tree->clock->end - clock_now()) / 1000 + 1);
-		ts_parser_parse_string(parser, NULL, tree->source, tree->len);
+		clock_parse(tree->clock, parser, tree->source, tree->len, &stop.ended);
 	}
 	ts_parser_delete(parser);
 	arena_close();

@@ -240,7 +240,7 @@ typedef struct slice {
 
 /* What ends an extraction that takes too long. Whoever loops asks clock_late and stops. */
 struct clock {
-	int64_t end; /* CLOCK_MONOTONIC, nanoseconds */
+	int64_t end; /* CLOCK_THREAD_CPUTIME_ID, nanoseconds */
 	unsigned ticks;
 	bool late;
 };
@@ -270,8 +270,9 @@ bool language_start(struct language *language, const TSLanguage *grammar);
 void language_stop(struct language *language);
 
 void clock_start(struct clock *clock, unsigned milliseconds);
-int64_t clock_now(void);
 bool clock_read(struct clock *clock);
+/* Parses SOURCE by PARSER. NULL where the time is up before, or *ENDED (may be NULL) is set. */
+TSTree *clock_parse(struct clock *clock, TSParser *parser, const char *source, uint32_t len, const size_t *ended);
 
 /* True once time is up; looks at the clock itself only every 512th time. */
 static inline bool clock_late(struct clock *clock)

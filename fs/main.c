@@ -157,7 +157,9 @@ static struct pf_fs *open_fs(const struct options *options, bool read_only, pf_e
 	pf_store_options store_options = {
 		.read_only = read_only,
 		.sync = options->sync && strcmp(options->sync, "normal") == 0 ? PF_SYNC_NORMAL : PF_SYNC_FULL,
-		.limits = { .max_source = options->max_source, .categories = options->categories },
+		.limits = { .max_source = options->max_source,
+			    .timeout_ms = options->max_time,
+			    .categories = options->categories },
 	};
 	pf_store *store = pf_store_open(options->database, &store_options, err);
 

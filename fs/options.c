@@ -33,6 +33,7 @@ static const struct fuse_opt specs[] = {
 	OPTION("umask=", has_umask, 1),
 	OPTION("sync=%s", sync, 0),
 	OPTION("max_source=%lu", max_source, 0),
+	OPTION("max_time=%u", max_time, 0),
 	OPTION("categories=%s", categories_file, 0),
 	FUSE_OPT_END,
 };
@@ -53,6 +54,7 @@ void options_usage(void)
 	       "  -o ro                          read-only\n"
 	       "  -o sync=normal                 a power cut may cost the last commits (default: full)\n"
 	       "  -o max_source=BYTES            the largest file taken in incoming/ (default: 4194304)\n"
+	       "  -o max_time=MS                 the most CPU time that one may take (default: 5000)\n"
 	       "  -o categories=FILE             rows that say more of categories than the embedded ones\n"
 	       "  -o OPTION                      anything else that fusermount3 knows\n");
 }
@@ -175,6 +177,8 @@ static int check(const struct options *options, int words, pf_err *err)
 	if (options->max_source > 512UL << 20)
 		return pf_fail(err, EINVAL, "-o max_source=%lu: expected at most %lu", options->max_source,
 			       512UL << 20);
+	if (options->max_time > 3600000)
+		return pf_fail(err, EINVAL, "-o max_time=%u: expected at most 3600000", options->max_time);
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct options {
 	int has_uid, has_gid, has_umask;
 	char *sync; /* "full" or "normal" */
 	unsigned long max_source;
+	unsigned max_time;	   /* ms */
 	char *categories_file;	   /* as given; owned */
 	pf_categories *categories; /* owned; NULL where there is no such file */
 	struct fuse_args args;	   /* what is left for libfuse */

@@ -1,5 +1,5 @@
 # bash completion for patternfs and patternfs-extract
-_patternfs_options='allow_other ro rw sync= max_source= categories= uid= gid= umask= debug auto_unmount fsname= subtype='
+_patternfs_options='allow_other ro rw sync= max_source= max_time= categories= uid= gid= umask= debug auto_unmount fsname= subtype='
 
 # ELEMENT: the last of an option list, as far as it is typed; WORD, what bash replaces, may begin before it or, where it
 # holds a `=`, within it.

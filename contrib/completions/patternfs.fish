@@ -11,6 +11,7 @@ complete -c patternfs -s o -x -d 'options' -a '(__fish_append , \
 	sync=full\t"wait for the disk at each commit" \
 	sync=normal\t"a power cut may cost the last commits" \
 	max_source=\t"the largest file taken, in bytes" \
+	max_time=\t"the most CPU time that a file may take, in milliseconds" \
 	categories=\t"rows for inferring categories" \
 	uid=\t"who owns the files" \
 	gid=\t"whose group the files are in" \

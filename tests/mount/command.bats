@@ -39,6 +39,7 @@ refused() {
   refused MOUNTPOINT "$DB" "$MNT" more
   refused sync -o sync=perhaps "$DB" "$MNT"
   refused max_source -o max_source=much "$DB" "$MNT"
+  refused max_time -o max_time=3600001 "$DB" "$MNT"
   [ ! -e "$DB" ]
   refused nosuchoption -o nosuchoption "$DB" "$MNT"
 }

@@ -24,6 +24,11 @@ latin() {
   operator LatinOperator
   printf '# \xe9\n'
 }
+slow() {
+  for ((i = 0; i < 40; i++)); do
+    operator "Slow${i}Operator"
+  done
+}
 large() {
   operator LargeOperator
   yes '# padding' | head -c 70000
@@ -31,7 +36,7 @@ large() {
 
 @test "at close, at a rename and over what is there: the same code, the same words" {
   stop
-  start -o max_source=65536
+  start -o max_source=65536,max_time=1
   while read -r what code why; do
     $what >"$TMP/file"
     equal "$(errno "import shutil; shutil.copyfile('$TMP/file', '$IN/$what.py')")" "$code" "$what, at close"
@@ -53,6 +58,7 @@ large() {
 broken EINVAL is never closed, expected
 no_component EINVAL no component class
 latin EILSEQ UTF-8
+slow ETIMEDOUT took over 1 ms of CPU time, expected less
 large EFBIG file is too large, expected at most 65536 bytes (-o max_source=)
 ROWS
   operator FineOperator >"$IN/fine.py"
