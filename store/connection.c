@@ -288,6 +288,11 @@ static int open_database(const char *path, enum connection_mode mode, struct con
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 
+int connection_wait(struct connection *conn, bool patiently)
+{
+	return sqlite3_busy_timeout(conn->db, patiently ? BUSY_MS : 0);
+}
+
 /* A hostile database file must not be able to run anything; a page of another file is noticed. */
 static int harden(struct connection *conn, pf_err *err)
 {
@@ -298,7 +303,7 @@ static int harden(struct connection *conn, pf_err *err)
 	if (rc == SQLITE_OK)
 		rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
 	if (rc == SQLITE_OK)
-		rc = sqlite3_busy_timeout(conn->db, BUSY_MS);
+		rc = connection_wait(conn, true);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 

@@ -296,7 +296,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				       " SELECT f.id, f.name FROM below b JOIN files f ON f.parent = b.id"
 				       " WHERE f.judged = 1",
 	[STMT_UNLISTED_ANY] = "SELECT 1 FROM files WHERE listed = 0 LIMIT 1",
-	[STMT_UNLISTED_PURGE] = "DELETE FROM files WHERE listed = 0",
+	[STMT_UNLISTED_CLEAR] = "DELETE FROM files WHERE listed = 0",
 
 	[STMT_NOTE_FIND] = "SELECT " NOTE_COLUMNS " FROM notes WHERE parent = ?1 AND name = ?2",
 	[STMT_NOTE_STAT] = "SELECT " NOTE_COLUMNS " FROM notes WHERE id = ?1",

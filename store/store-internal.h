@@ -45,6 +45,8 @@ enum connection_mode { CONNECTION_WRITER, CONNECTION_READER, CONNECTION_IMMUTABL
 
 int connection_open(const char *path, enum connection_mode mode, enum pf_sync sync, struct connection **conn,
 		    pf_err *err);
+/* Whether to wait for other processes' locks, ten seconds at the most, or not at all. An SQLite code. */
+int connection_wait(struct connection *conn, bool patiently);
 void connection_close(struct connection *conn);
 /* Records what the database says of the failure RC (an SQLite result), and returns minus the errno value for it. */
 int connection_fail(struct connection *conn, int rc, pf_err *err);

@@ -183,17 +183,42 @@ static int check_path(const char *path, bool read_only, pf_err *err)
 	return 0;
 }
 
-/* What an earlier process left: files that it held open when they were removed, directories never used. */
+static int any_unlisted(struct connection *conn, pf_err *err)
+{
+	QUERY(q, conn, STMT_UNLISTED_ANY);
+	return query_row(&q, err);
+}
+
+/*
+ * Clears what an earlier process left: files that it held open when they were removed, directories never used. Where
+ * another process has the database open they may be its own, and stay until the next time. The connection goes, for
+ * after an attempt in vain SQLite would keep others from opening the database.
+ */
+static int clear_unlisted(struct connection *conn, pf_err *err)
+{
+	int rc = 0;
+
+	connection_wait(conn, false);
+	if (connection_exec(conn, "PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE", NULL) == 0) {
+		QUERY(q, conn, STMT_UNLISTED_CLEAR);
+		rc = query_run(&q, err);
+		query_again(&q);
+		if (rc == 0)
+			rc = connection_exec(conn, "COMMIT", err);
+	}
+	connection_close(conn);
+	return rc;
+}
+
 static int purge(pf_store *store, pf_err *err)
 {
-	QUERY(any, store->writer, STMT_UNLISTED_ANY);
-	int rc = query_row(&any, err);
+	int rc = any_unlisted(store->writer, err);
 
 	if (rc <= 0)
 		return rc;
-	query_again(&any);
-	QUERY(q, store->writer, STMT_UNLISTED_PURGE);
-	return query_run(&q, err);
+	rc = clear_unlisted(store->writer, err);
+	store->writer = NULL;
+	return rc < 0 ? rc : connection_open(store->path, CONNECTION_WRITER, store->options.sync, &store->writer, err);
 }
 
 /* An older schema had no index of words. */

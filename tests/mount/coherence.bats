@@ -298,3 +298,12 @@ with open(f"{place}/{name}", "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT
         assert json.loads(os.pread(f.fileno(), 1 << 20, 0))["failure_count"] == n
 PYTHON
 }
+
+@test "what a mount holds open stays, though another begins" {
+  echo kept >"$IN/notes.txt"
+  exec 8<"$IN/notes.txt"
+  rm "$IN/notes.txt"
+  second
+  equal "$(cat <&8)" kept
+  exec 8<&-
+}

@@ -160,6 +160,7 @@ static void orphans(void **state)
 	pf_txn *txn;
 	pf_file file;
 	int64_t id, removed;
+	pf_store *other;
 
 	assert_ok(f, submit(f, IN, "a.py", good()));
 	id = file_id(f, IN, "a.py");
@@ -171,8 +172,14 @@ static void orphans(void **state)
 	assert_ok(f, pf_store_file_stat(f->store, id, &file, &f->err));
 	assert_true(file.orphan);
 	assert_int_equal(file.size, 9);
+	/* A process that has the database open may be using it: f->db, for one. */
+	other = pf_store_open(f->path, NULL, &f->err);
+	assert_non_null(other);
+	pf_store_close(other);
+	assert_ok(f, pf_store_file_stat(f->store, id, &file, &f->err));
 	fixture_reopen(f);
 	assert_int_equal(pf_store_file_stat(f->store, id, &file, NULL), -ENOENT);
+	assert_ok(f, submit(f, IN, "b.py", good()));
 }
 
 static void editors_rename(void **state)
