@@ -32,15 +32,16 @@
 /*
  * How far a walk goes before all are sorted instead; and how far one goes
  * before text= asks the index, whose cost grows with the word's frequency: a
- * word that is frequent is found on the way.
+ * word that is frequent is found on the way. Where some were, and so many times more than a few may be expected, the
+ * index is not asked at all.
  */
-enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
+enum { WALK_LIMIT = 20000, WALK_AHEAD = 200, FREQUENT = 4 };
 /*
  * How many events are looked at for what is recent, to begin with and beside four for each result; how many times more
  * where that was too little; and as long as they are so many times fewer than the patterns, for to sort all of these
  * from an index costs less than to look up as many rows.
  */
-enum { WINDOW_FIRST = 200, WINDOW_GROWTH = 8, WINDOW_SHARE = 8 };
+enum { WINDOW_FIRST = 200, WINDOW_GROWTH = 4, WINDOW_SHARE = 8 };
 /* Of what text= finds, so many are put in order by relevance: those that rank first. */
 enum { TEXT_POOL = 50 };
 /* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
@@ -98,15 +99,14 @@ enum { TEXT_POOL = 50 };
 		     " f.category = k.category AND f.component_type = k.component_type"                                \
 		     " AND f.subcategory IS m.subcategory AND f.id <> m.id AND f.id NOT IN (SELECT id FROM shared)"    \
 		     " ORDER BY " COMPONENT_RANK("f") " LIMIT :fill))"
-#define COMPONENT_RANK(a)                                                                                              \
-	a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
+#define COMPONENT_RANK(a) a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
 #define CTE_SIMILAR_PATTERNS                                                                                           \
 	"similar_patterns (id) AS (SELECT DISTINCT s.pattern_id FROM (SELECT a.id FROM alike a"                        \
-	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, " COMPONENT_RANK("o")             \
-	" LIMIT " SIMILAR_COMPONENTS ") a CROSS JOIN sightings s ON s.component_id = a.id)"
+	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, " COMPONENT_RANK(                 \
+		"o") " LIMIT " SIMILAR_COMPONENTS ") a CROSS JOIN sightings s ON s.component_id = a.id)"
 
 #define HAS_WORDS(a)                                                                                                   \
-	"may_have_words(" a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"     \
+	"may_have_words(" a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"                           \
 	" AND has_words(" PATTERN_TEXT(a) ", :words)"
 /* What is not indexed yet is looked at. */
 #define CTE_MATCHES                                                                                                    \
@@ -163,7 +163,8 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			      .where = "EXISTS (SELECT 1 FROM sightings s CROSS JOIN components o"
 				       " ON o.id = s.component_id WHERE s.pattern_id = p.id"
 				       " AND o.subcategory = :subcategory_text)",
-			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM component_places k CROSS JOIN components o"
+			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM component_places k CROSS JOIN "
+				      "components o"
 				      " ON o.category = k.category AND o.component_type = k.component_type"
 				      " AND o.subcategory = k.subcategory AND k.subcategory = :subcategory_text"
 				      " CROSS JOIN sightings s ON s.component_id = o.id",
@@ -283,6 +284,8 @@ struct resolving {
 	int64_t patterns;     /* in the directories asked for */
 	int64_t components;   /* in the places asked for */
 	int64_t walk;	      /* how far a walk may go, or how many events back */
+	int64_t found;	      /* by the last walk that yielded too little */
+	bool is_frequent;     /* text= asks for so many that to look for candidates costs more than to walk */
 };
 
 static void resolving_free(struct resolving *r)
@@ -478,9 +481,9 @@ static void add_walk_by_name(const struct resolving *r, pf_text *sql)
 }
 
 /*
- * Two queues for each directory, for what is trivial comes behind all others in its ranking: their places are told apart
- * by the uppermost bit of RANK_ORDER, `kind`, and merged without it. Of what never failed, the rest of it is in the
- * order of its successes.
+ * Two queues for each directory, for what is trivial comes behind all others in its ranking: their places are told
+ * apart by the uppermost bit of RANK_ORDER, `kind`, and merged without it. Of what never failed, the rest of it is in
+ * the order of its successes.
  */
 #define NOT_TRIVIAL "4611686018427387904"
 
@@ -509,8 +512,7 @@ static void add_walk_by_successes(const struct resolving *r, pf_text *sql)
 			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
 	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place + w.kind AND q.id > w.id", "q.id", sql);
 	pf_text_puts(sql, ", ");
-	add_first(r, "id",
-		  "q.scope = w.scope AND q.rank_order < w.place + w.kind AND q.rank_order >= w.kind",
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place + w.kind AND q.rank_order >= w.kind",
 		  "q.rank_order DESC, q.id", sql);
 	pf_text_puts(sql, ") ORDER BY 3 DESC, 2 DESC, 4 LIMIT :walk)");
 }
@@ -886,6 +888,8 @@ static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf
 
 		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW)
 			continue;
+		if (may_filter && i == KEY_TEXT && r->is_frequent)
+			continue;
 		if (!may_filter && is_only_source(r, (enum key)i)) {
 			r->source = i;
 			return 0;
@@ -1052,8 +1056,10 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
 	bind(r, &q);
 	rc = query_row(&q, err);
-	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pool_of(r)))
+	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pool_of(r))) {
+		r->found = rc ? column_int(&q, 10) : 0;
 		return 1;
+	}
 	for (; rc > 0; rc = query_row(&q, err)) {
 		pf_result result;
 		int made = 0;
@@ -1085,6 +1091,7 @@ static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(vo
 		return 1;
 	r->walk = WALK_AHEAD + 2 * pool_of(r);
 	rc = r->patterns > r->walk ? run(r, how, each, arg, err) : 1;
+	r->is_frequent = rc == 1 && r->found * (r->patterns / r->walk) > FREQUENT * (int64_t)r->few;
 	r->walk = WALK_LIMIT;
 	return rc;
 }

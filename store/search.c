@@ -337,12 +337,8 @@ int search_functions(struct connection *conn, pf_err *err)
 		int arguments;
 		void (*run)(sqlite3_context *, int, sqlite3_value **);
 	} functions[] = {
-		{ "pattern_text", 5, pattern_text },
-		{ "name_text", 1, name_text },
-		{ "has_words", 2, has_words },
-		{ "may_have_words", 4, may_have_words },
-		{ "relevance", 6, relevance },
-		{ "idf", 2, idf },
+		{ "pattern_text", 5, pattern_text },	 { "name_text", 1, name_text }, { "has_words", 2, has_words },
+		{ "may_have_words", 4, may_have_words }, { "relevance", 6, relevance }, { "idf", 2, idf },
 		{ "lower_bound", 2, lower_bound },
 	};
 	int rc;

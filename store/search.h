@@ -6,11 +6,10 @@
 #include "text.h"
 
 /* SQL for the text of row A, of code_patterns or hand_texts. */
-#define PATTERN_TEXT(a)                                                                                                \
-	"pattern_text(" PATTERN_PARTS(a) ")"
+#define PATTERN_TEXT(a) "pattern_text(" PATTERN_PARTS(a) ")"
 #define PATTERN_PARTS(a)                                                                                               \
-	a ".pattern_type, " a ".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(     \
-		a, "$.message")
+	a ".pattern_type, " a                                                                                          \
+	  ".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message")
 /* A class's code is all of the class, which has the words of all its other patterns. */
 #define STATEMENT(a) "CASE " a ".pattern_type WHEN 'structural' THEN NULL ELSE " PATTERN_DATA(a, "$.code") " END"
 #define PATTERN_DATA(a, path)                                                                                          \

@@ -164,9 +164,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_RETRIEVAL_NAMED] = "SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"
 				 " AND p.file_name = ?1 WHERE " LIVE_P " LIMIT 1",
 	/* A number that moves with each change by hand, and when the last was. */
-	[STMT_HAND_EDITS] = "SELECT coalesce(sum(mtime & 0xffffffffff), 0), max(mtime) FROM (SELECT p.mtime FROM hand_edits e"
-			    " CROSS JOIN code_patterns p ON p.id = e.pattern_id UNION ALL SELECT c.mtime"
-			    " FROM hand_component_edits e CROSS JOIN components c ON c.id = e.component_id)",
+	[STMT_HAND_EDITS] =
+		"SELECT coalesce(sum(mtime & 0xffffffffff), 0), max(mtime) FROM (SELECT p.mtime FROM hand_edits e"
+		" CROSS JOIN code_patterns p ON p.id = e.pattern_id UNION ALL SELECT c.mtime"
+		" FROM hand_component_edits e CROSS JOIN components c ON c.id = e.component_id)",
 
 	/* The first term where the directory has the class's name, the second where that was cut. */
 	[STMT_COMPONENT_FIND] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE component_name = ?1"

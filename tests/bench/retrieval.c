@@ -263,7 +263,8 @@ static void fill(const char *path, int64_t patterns)
 	add_pairs(f.db);
 	run(f.db, "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(
 			  "p") " FROM code_patterns p ORDER BY p.id; UPDATE text_indexed SET pattern_id ="
-			       " (SELECT max(id) FROM code_patterns), component_id = (SELECT max(id) FROM components); COMMIT; PRAGMA journal_mode = WAL");
+			       " (SELECT max(id) FROM code_patterns), component_id = (SELECT max(id) FROM components); "
+			       "COMMIT; PRAGMA journal_mode = WAL");
 	search_free(functions.search);
 	sqlite3_close(f.db);
 }

@@ -228,7 +228,7 @@ static void same_ids(const char *path, const char *how, const struct answer *got
 	"id IN (SELECT pattern_id FROM sightings WHERE component_id IN (SELECT c.id FROM components c,"                \
 	" json_each(c.libraries_involved) j WHERE j.value = '" library "'))"
 #define TEXT_OF                                                                                                        \
-	"lower(pattern_type || ' ' || pattern_name || ' ' ||"                                 \
+	"lower(pattern_type || ' ' || pattern_name || ' ' ||"                                                          \
 	" CASE pattern_type WHEN 'structural' THEN json_remove(pattern_data, '$.code') ELSE pattern_data END)"
 
 static const struct {
@@ -284,7 +284,8 @@ static const struct {
 	{ "library=torch/subcategory=vision/limit=1000", IN_SUBCATEGORY("vision") " AND " USES("torch"), RANK },
 	{ "component=S3CopyOperator/pattern_type=import/limit=1000",
 	  "pattern_type = 'import' AND " SHOWN_BY("component_name = 'S3CopyOperator'"), RANK },
-	{ "sort=rank/text=isinstance/category=cloud/limit=1000", "category = 'cloud' AND " TEXT_OF " LIKE '%isinstance%'", RANK },
+	{ "sort=rank/text=isinstance/category=cloud/limit=1000",
+	  "category = 'cloud' AND " TEXT_OF " LIKE '%isinstance%'", RANK },
 	{ "component_type=operator/min_confidence=0.9/complexity=low/limit=1000",
 	  "component_type = 'operator' AND confidence_score >= 0.9 AND complexity_range = 'low'", RANK },
 	{ "pattern_type=import/pattern_name=guard", "0", RANK },
@@ -672,7 +673,7 @@ static void relevance_by_hand(void **state)
 		double expected;
 	} rows[] = {
 		{ "'import', 'import_item', NULL, NULL, NULL, 'nemo'", 0 },
-		{ "'import', 'import_item', 'import nemo', 'import nemo', NULL, 'nemo'", -3 },  /* 1 + 2, length 9 */
+		{ "'import', 'import_item', 'import nemo', 'import nemo', NULL, 'nemo'", -3 },	/* 1 + 2, length 9 */
 		{ "'import', 'import_item', 'import nemo', 'import nemo', NULL, 'nem'", -1.5 }, /* halves */
 		{ "'a', 'b', NULL, 'nemo', NULL, 'nemo zebra'", -2 },
 	};
