@@ -81,7 +81,8 @@ int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, co
 
 	if (document_results_kept(fs, kind, owner, moment, resume, results))
 		return 0;
-	result = results_collect(fs->store, query, &block, err);
+	/* similar/ does not say how many more there are. */
+	result = results_collect(fs->store, query, kind != NODE_SIMILAR, &block, err);
 	if (result == 0)
 		result = snapshots_put(fs->snapshots, document_owner(kind, owner), moment->version, moment->mtime,
 				       &block, results, err);

@@ -57,7 +57,7 @@ static const char guide[] =
 	"| `min_success_score` | of components: the score that their metadata gave |\n"
 	"| `with` | a pattern's file name: what succeeds together with it |\n"
 	"| `similar_to` | a component: those most like it |\n"
-	"| `text` | words, or how they begin, in code, templates, messages and names; all of them |\n"
+	"| `text` | words, or how they begin, in code, templates, messages and names; best match first |\n"
 	"| `sort` | rank (default), confidence, recent, support, name |\n"
 	"| `of` | patterns, components |\n"
 	"| `limit` | how many: 1 to 10000 (default 100) |\n"

@@ -44,7 +44,7 @@ static int width_for(int64_t limit)
 	return width;
 }
 
-int results_collect(pf_store *store, const pf_query *query, pf_text *out, pf_err *err)
+int results_collect(pf_store *store, const pf_query *query, bool counted, pf_text *out, pf_err *err)
 {
 	struct collector c = { 0 };
 	struct results head = { .width = width_for(pf_query_limit(query)),
@@ -52,7 +52,7 @@ int results_collect(pf_store *store, const pf_query *query, pf_text *out, pf_err
 	int result = pf_store_query(store, query, collect, &c, err);
 
 	head.count = head.total = c.count;
-	if (result >= 0 && c.count >= pf_query_limit(query))
+	if (result >= 0 && counted && c.count >= pf_query_limit(query))
 		result = pf_store_query_count(store, query, &head.total, err);
 	if (result >= 0) {
 		pf_text_add(out, (const char *)&head, sizeof head);

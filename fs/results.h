@@ -28,8 +28,8 @@ struct result {
 	const char *name; /* its last part */
 };
 
-/* Runs QUERY and appends its results to OUT, as a block. */
-int results_collect(pf_store *store, const pf_query *query, pf_text *out, pf_err *err);
+/* Runs QUERY and appends its results to OUT, as a block; COUNTED: also how many there are beyond the limit. */
+int results_collect(pf_store *store, const pf_query *query, bool counted, pf_text *out, pf_err *err);
 
 /* BLOCK: as results_collect made it, aligned as malloc does. */
 struct results results_of(const char *block);

@@ -316,7 +316,7 @@ static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 	/* Readers map the file, the most of it that SQLite does: what they read is the page cache's and shared, not
 	 * memory of their own. */
 	if (mode != CONNECTION_WRITER)
-		return "PRAGMA cell_size_check = ON; PRAGMA cache_size = -1024; PRAGMA mmap_size = 2147418112;"
+		return "PRAGMA cache_size = -1024; PRAGMA mmap_size = 2147418112;"
 		       "PRAGMA query_only = ON;";
 	/*
 	 * secure_delete, on in some builds, would write zeroes over every byte that an update frees. temp_store is

@@ -253,6 +253,45 @@ static int adopt_edit(pf_txn *txn, struct query *q, pf_err *err)
 			   err);
 }
 
+static int adopt_component_edit(pf_txn *txn, struct query *q, pf_err *err)
+{
+	int64_t at = txn_tick(txn);
+
+	QUERY(adopt, txn->conn, STMT_COMPONENT_ADOPT);
+	query_int(&adopt, column_int(q, 0));
+	query_int(&adopt, at);
+	int rc = query_run(&adopt, err);
+
+	if (rc < 0)
+		return rc;
+	return history_add(txn,
+			   &(struct occurrence){
+				   .event = EVENT_EDITED,
+				   .at = at,
+				   .component_id = column_int(q, 0),
+				   .component_name = column_text(q, 1),
+				   .success = column_int(q, 2),
+				   .failure = column_int(q, 3),
+			   },
+			   err);
+}
+
+static int adopt_component_edits(pf_txn *txn, pf_err *err)
+{
+	int rc;
+
+	QUERY(q, txn->conn, STMT_COMPONENT_EDITS);
+	while ((rc = query_row(&q, err)) > 0) {
+		rc = adopt_component_edit(txn, &q, err);
+		if (rc < 0)
+			return rc;
+	}
+	if (rc < 0)
+		return rc;
+	QUERY(clear, txn->conn, STMT_COMPONENT_EDITS_CLEAR);
+	return query_run(&clear, err);
+}
+
 static int adopt_edits(pf_txn *txn, pf_err *err)
 {
 	int rc;
@@ -265,6 +304,8 @@ static int adopt_edits(pf_txn *txn, pf_err *err)
 	}
 	if (rc == 0)
 		rc = search_adopt_edits(txn, err);
+	if (rc == 0)
+		rc = adopt_component_edits(txn, err);
 	if (rc < 0)
 		return rc;
 	QUERY(clear, txn->conn, STMT_EDITS_CLEAR);

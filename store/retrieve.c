@@ -10,6 +10,14 @@
  *  - the ranking's index, read through, where another order is wanted or a
  *    walk found too little.
  *
+ * Of the other orders, too, the first few are had without all:
+ *  - by name, each directory has its patterns in order in an index;
+ *  - by confidence, what never failed is first, and of that the bound says which
+ *    was seen most: the ranking's index again, the trivial beside the others;
+ *  - by support, an index holds what was sighted more than once;
+ *  - recent is what the last events were about.
+ * Where that yields too little, all are sorted.
+ *
  * The walk merges the directories, each of which has its patterns in order in
  * code_patterns_ranking. A recursive select with ORDER BY takes the first of
  * what it has queued: a priority queue, which holds the next pattern of each
@@ -24,9 +32,18 @@
 /*
  * How far a walk goes before all are sorted instead; and how far one goes
  * before text= asks the index, whose cost grows with the word's frequency: a
- * word that is frequent is found on the way.
+ * word that is frequent is found on the way. Where some were, and so many times more than a few may be expected, the
+ * index is not asked at all.
  */
-enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
+enum { WALK_LIMIT = 20000, WALK_AHEAD = 200, FREQUENT = 4 };
+/*
+ * How many events are looked at for what is recent, to begin with and beside four for each result; how many times more
+ * where that was too little; and as long as they are so many times fewer than the patterns, for to sort all of these
+ * from an index costs less than to look up as many rows.
+ */
+enum { WINDOW_FIRST = 200, WINDOW_GROWTH = 4, WINDOW_SHARE = 8 };
+/* Of what text= finds, so many are put in order by relevance: those that rank first. */
+enum { TEXT_POOL = 50 };
 /* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
  * components count where their patterns are asked for. */
 #define SIMILAR_SIGHTINGS  "1000"
@@ -62,8 +79,9 @@ enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
 #define CTE_ALIKE                                                                                                      \
 	"me (id, category, subcategory, component_type) AS (SELECT id, category, subcategory, component_type"          \
 	" FROM components WHERE id = :similar_to),"                                                                    \
-	"traits (id, weight, reach) AS MATERIALIZED (SELECT p.id, idf(p.component_count, (SELECT count(*)"             \
-	"  FROM me m CROSS JOIN components o ON o.category = m.category AND o.component_type = m.component_type)),"    \
+	"traits (id, weight, reach) AS MATERIALIZED (SELECT p.id, idf(p.component_count, (SELECT sum(k.components)"    \
+	"  FROM me m CROSS JOIN component_places k ON k.category = m.category"                                         \
+	"  AND k.component_type = m.component_type)),"                                                                 \
 	" sum(p.component_count) OVER (ORDER BY p.component_count, p.id)"                                              \
 	" FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"                                          \
 	" WHERE s.component_id = :similar_to AND " LIVE(                                                               \
@@ -75,24 +93,33 @@ enum { WALK_LIMIT = 20000, WALK_AHEAD = 200 };
 		     "SELECT o.id, NOT (o.category = m.category AND o.subcategory IS m.subcategory),"                  \
 		     " h.weight / (SELECT weight FROM shared WHERE id = :similar_to)"                                  \
 		     " FROM me m CROSS JOIN shared h CROSS JOIN components o ON o.id = h.id WHERE o.id <> m.id"        \
-		     " UNION ALL SELECT o.id, 0, 0.0 FROM me m CROSS JOIN components o ON o.category = m.category"     \
-		     " AND o.component_type IN " ANY_TYPE " AND o.subcategory IS m.subcategory"                        \
-		     " WHERE o.id <> m.id AND o.id NOT IN (SELECT id FROM shared))"
+		     " UNION ALL SELECT o.id, 0, 0.0 FROM me m CROSS JOIN component_places k"                          \
+		     " ON k.category = m.category AND k.subcategory = coalesce(m.subcategory, '')"                     \
+		     " CROSS JOIN components o ON o.id IN (SELECT f.id FROM components f WHERE"                        \
+		     " f.category = k.category AND f.component_type = k.component_type"                                \
+		     " AND f.subcategory IS m.subcategory AND f.id <> m.id AND f.id NOT IN (SELECT id FROM shared)"    \
+		     " ORDER BY " COMPONENT_RANK("f") " LIMIT :fill))"
+#define COMPONENT_RANK(a) a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
 #define CTE_SIMILAR_PATTERNS                                                                                           \
 	"similar_patterns (id) AS (SELECT DISTINCT s.pattern_id FROM (SELECT a.id FROM alike a"                        \
-	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, o.success_score IS NULL,"         \
-	" o.success_score DESC, a.id LIMIT " SIMILAR_COMPONENTS ") a"                                                  \
-	" CROSS JOIN sightings s ON s.component_id = a.id)"
+	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, " COMPONENT_RANK(                 \
+		"o") " LIMIT " SIMILAR_COMPONENTS ") a CROSS JOIN sightings s ON s.component_id = a.id)"
 
 #define HAS_WORDS(a)                                                                                                   \
-	"may_have_words(" a ".component_name, " a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"     \
+	"may_have_words(" a ".pattern_type, " a ".pattern_name, " a ".pattern_data, :words)"                           \
 	" AND has_words(" PATTERN_TEXT(a) ", :words)"
 /* What is not indexed yet is looked at. */
 #define CTE_MATCHES                                                                                                    \
-	"matches (id) AS (SELECT rowid FROM pattern_text WHERE pattern_text MATCH :text"                               \
+	"matches (id) AS (SELECT rowid FROM pattern_text WHERE pattern_text MATCH :text AND rowid > 0"                 \
 	" UNION ALL SELECT t.id FROM code_patterns t"                                                                  \
 	" WHERE t.id > (SELECT pattern_id FROM text_indexed WHERE id = 1)"                                             \
 	" AND " HAS_WORDS("t") ")"
+/* Components by their names, likewise. */
+#define CTE_NAMES                                                                                                      \
+	"names (id) AS (SELECT -rowid FROM pattern_text WHERE pattern_text MATCH :text AND rowid < 0"                  \
+	" UNION ALL SELECT t.id FROM components t"                                                                     \
+	" WHERE t.id > (SELECT component_id FROM text_indexed WHERE id = 1) AND " HAS_NAME("t") ")"
+#define HAS_NAME(a) "has_words(name_text(" a ".component_name), :words)"
 
 /* ---- keys ---- */
 
@@ -136,9 +163,10 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			      .where = "EXISTS (SELECT 1 FROM sightings s CROSS JOIN components o"
 				       " ON o.id = s.component_id WHERE s.pattern_id = p.id"
 				       " AND o.subcategory = :subcategory_text)",
-			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM categories k CROSS JOIN components o"
-				      " ON o.category = k.name AND o.component_type IN " ANY_TYPE
-				      " AND o.subcategory = :subcategory_text"
+			      .from = "SELECT DISTINCT s.pattern_id, 0, 0 FROM component_places k CROSS JOIN "
+				      "components o"
+				      " ON o.category = k.category AND o.component_type = k.component_type"
+				      " AND o.subcategory = k.subcategory AND k.subcategory = :subcategory_text"
 				      " CROSS JOIN sightings s ON s.component_id = o.id",
 			      .pick = PICK_FEW,
 			      .component_where = "c.subcategory = :subcategory_text" },
@@ -206,12 +234,11 @@ static const struct key_sql keys[QUERY_KEYS] = {
 		       .where = HAS_WORDS("p"),
 		       .from = "SELECT id, 0, 0 FROM matches",
 		       .pick = PICK_FEW,
-		       .component_cte = CTE_MATCHES,
-		       .component_where = SHOWS(HAS_WORDS("q")),
-		       .component_from =
-			       "SELECT DISTINCT s.component_id, 0, 0 FROM matches m CROSS JOIN code_patterns p"
-			       " ON p.id = m.id CROSS JOIN sightings s ON s.pattern_id = p.id"
-			       " WHERE " LIVE("p") },
+		       .component_cte = CTE_MATCHES ", " CTE_NAMES,
+		       .component_where = "(" HAS_NAME("c") " OR " SHOWS(HAS_WORDS("q")) ")",
+		       .component_from = "SELECT s.component_id, 0, 0 FROM matches m CROSS JOIN code_patterns p"
+					 " ON p.id = m.id CROSS JOIN sightings s ON s.pattern_id = p.id"
+					 " WHERE " LIVE("p") " UNION SELECT id, 0, 0 FROM names" },
 };
 
 /* Which of the keys gives the candidates, where several could: those that are few first. */
@@ -226,23 +253,23 @@ static const enum key first_sources[] = { KEY_WITH, KEY_SIMILAR_TO, KEY_COMPONEN
 	" p.success_count + p.failure_count DESC"
 static const char *const pattern_orders[SORT_COUNT] = {
 	[SORT_RANK] = "p.rank_order DESC, p.id",
-	[SORT_CONFIDENCE] = BY_CONFIDENCE ", p.id",
+	[SORT_CONFIDENCE] = BY_CONFIDENCE ", min(p.breadth, 4095) DESC, p.component_count DESC, p.trivial, p.id",
 	[SORT_RECENT] = "p.mtime DESC, p.id DESC",
 	[SORT_SUPPORT] = "p.component_count DESC, p.success_count DESC, p.id",
 	[SORT_NAME] = "p.file_name, p.scope",
 };
 static const char pattern_order_by_lift[] = "x.lift DESC, x.together DESC, p.rank_order DESC, p.id";
+static const char pattern_order_by_relevance[] =
+	"p.trivial, relevance(" PATTERN_PARTS("p") ", :words) * p.confidence_lower_bound DESC, p.rank_order DESC, p.id";
 
-#define BY_SUCCESS_SCORE "c.success_score IS NULL, c.success_score DESC"
 static const char *const component_orders[SORT_COUNT] = {
-	[SORT_RANK] =
-		BY_SUCCESS_SCORE ", lower_bound(c.success_count, c.failure_count) DESC, c.pattern_count DESC, c.id",
+	[SORT_RANK] = COMPONENT_RANK("c"),
 	[SORT_CONFIDENCE] = "c.confidence_score DESC, c.success_count + c.failure_count DESC, c.id",
 	[SORT_RECENT] = "c.mtime DESC, c.id DESC",
 	[SORT_SUPPORT] = "c.success_count DESC, c.pattern_count DESC, c.id",
-	[SORT_NAME] = "coalesce(c.entry_name, c.component_name), c.id",
+	[SORT_NAME] = "c.component_name",
 };
-static const char component_order_by_similarity[] = "x.tier, x.similarity DESC, " BY_SUCCESS_SCORE ", c.id";
+static const char component_order_by_similarity[] = "x.tier, x.similarity DESC, " COMPONENT_RANK("c");
 
 /* ---- what the query names ---- */
 
@@ -255,7 +282,10 @@ struct resolving {
 	pf_text with;	      /* the file's name */
 	int source;	      /* the key that gives the candidates, or -1 */
 	int64_t patterns;     /* in the directories asked for */
-	int64_t walk;	      /* how far a walk may go */
+	int64_t components;   /* in the places asked for */
+	int64_t walk;	      /* how far a walk may go, or how many events back */
+	int64_t found;	      /* by the last walk that yielded too little */
+	bool is_frequent;     /* text= asks for so many that to look for candidates costs more than to walk */
 };
 
 static void resolving_free(struct resolving *r)
@@ -450,22 +480,121 @@ static void add_walk_by_name(const struct resolving *r, pf_text *sql)
 			  "= " FIRST_NAME("q.scope = w.scope AND q.file_name > w.place") " ORDER BY 2, 1 LIMIT :walk)");
 }
 
-static bool is_walk(const struct resolving *r, enum retrieval_how how)
+/*
+ * Two queues for each directory, for what is trivial comes behind all others in its ranking: their places are told
+ * apart by the uppermost bit of RANK_ORDER, `kind`, and merged without it. Of what never failed, the rest of it is in
+ * the order of its successes.
+ */
+#define NOT_TRIVIAL "4611686018427387904"
+
+static void add_first_of_kind(const struct resolving *r, bool trivial, pf_text *sql)
+{
+	static const char order[] = "q.rank_order DESC, q.id";
+	const char *kind = trivial ? "0" : NOT_TRIVIAL;
+	const char *condition = trivial ? "q.scope = d.scope AND q.rank_order < " NOT_TRIVIAL
+					: "q.scope = d.scope AND q.rank_order >= " NOT_TRIVIAL;
+
+	pf_text_printf(sql, "SELECT d.scope, %s, ", kind);
+	add_first(r, "rank_order", condition, order, sql);
+	pf_text_printf(sql, " - %s, ", kind);
+	add_first(r, "id", condition, order, sql);
+	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
+	add_scope(r, "d", sql);
+}
+
+static void add_walk_by_successes(const struct resolving *r, pf_text *sql)
+{
+	pf_text_puts(sql, "walk (scope, kind, place, id) AS (");
+	add_first_of_kind(r, false, sql);
+	pf_text_puts(sql, " UNION ALL ");
+	add_first_of_kind(r, true, sql);
+	pf_text_puts(sql, " UNION ALL SELECT n.scope, w.kind, n.rank_order - w.kind, n.id FROM walk w"
+			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place + w.kind AND q.id > w.id", "q.id", sql);
+	pf_text_puts(sql, ", ");
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place + w.kind AND q.rank_order >= w.kind",
+		  "q.rank_order DESC, q.id", sql);
+	pf_text_puts(sql, ") ORDER BY 3 DESC, 2 DESC, 4 LIMIT :walk)");
+}
+
+static void add_walk_by_support(const struct resolving *r, pf_text *sql)
+{
+	pf_text_puts(sql, "walk (scope, id) AS (SELECT q.scope, q.id FROM code_patterns q"
+			  " INDEXED BY code_patterns_support WHERE q.archived = 0 AND q.component_count > 1");
+	add_scope(r, "q", sql);
+	pf_text_puts(sql, " ORDER BY q.component_count DESC, q.success_count DESC, q.id LIMIT :walk)");
+}
+
+/* What the last events were about, and what was changed by hand, which is no event yet. */
+#define RECENT                                                                                                         \
+	"SELECT h.pattern_id, 0, 0 FROM history h WHERE h.id > (SELECT max(id) FROM history) - :walk"                  \
+	" AND h.pattern_id IS NOT NULL UNION SELECT e.pattern_id, 0, 0 FROM hand_edits e"
+
+/* The few that failed are sorted, but by rank; and where there are few patterns at all, they are. */
+static bool may_walk(const struct resolving *r, enum retrieval_how how)
 {
 	enum sort sort = sort_of(r);
 
-	return how == RETRIEVE_BEST && r->source < 0 && (sort == SORT_RANK || sort == SORT_NAME);
+	if (how != RETRIEVE_BEST || r->source >= 0)
+		return false;
+	return sort == SORT_RANK || (!is_failing(r) && (sort == SORT_NAME || r->patterns > r->few));
+}
+
+static bool is_recent(const struct resolving *r, enum retrieval_how how)
+{
+	return may_walk(r, how) && sort_of(r) == SORT_RECENT;
+}
+
+static bool is_walk(const struct resolving *r, enum retrieval_how how)
+{
+	return may_walk(r, how) && sort_of(r) != SORT_RECENT;
+}
+
+/* True where HOW may find less than there is. */
+static bool is_partial(const struct resolving *r, enum retrieval_how how)
+{
+	if (!may_walk(r, how))
+		return false;
+	return (sort_of(r) != SORT_RANK && sort_of(r) != SORT_NAME) || r->patterns > r->walk;
+}
+
+static void add_walk(const struct resolving *r, pf_text *sql)
+{
+	static void (*const walks[SORT_COUNT])(const struct resolving *, pf_text *) = {
+		[SORT_RANK] = add_walk_by_rank,
+		[SORT_CONFIDENCE] = add_walk_by_successes,
+		[SORT_SUPPORT] = add_walk_by_support,
+		[SORT_NAME] = add_walk_by_name,
+	};
+
+	walks[sort_of(r)](r, sql);
+}
+
+/* Where text= is asked and no other order is. */
+static bool is_by_relevance(const struct resolving *r)
+{
+	return said(r, KEY_TEXT) && !said(r, KEY_SORT) && !said(r, KEY_WITH) && !pf_query_of_components(r->query);
+}
+
+/* How many are put in order at the end; the first of them are the results. */
+static int64_t pool_of(const struct resolving *r)
+{
+	int64_t limit = pf_query_limit(r->query);
+
+	return is_by_relevance(r) && limit < TEXT_POOL ? TEXT_POOL : limit;
 }
 
 /* FROM and WHERE of all patterns that the query is about, or of the walk. */
-static void add_from(const struct resolving *r, bool walk, pf_text *sql)
+static void add_from(const struct resolving *r, bool walk, bool candidates, pf_text *sql)
 {
 	if (walk) {
 		pf_text_puts(sql, " FROM walk x CROSS JOIN code_patterns p ON p.id = x.id WHERE 1");
+		if (sort_of(r) == SORT_CONFIDENCE)
+			pf_text_puts(sql, " AND p.failure_count = 0 AND p.success_count > 0");
 		add_filters(r, false, sql);
 		return;
 	}
-	if (r->source >= 0) {
+	if (candidates) {
 		pf_text_puts(sql, " FROM candidates x CROSS JOIN code_patterns p ON p.id = x.id WHERE 1");
 		add_live(r, "p", sql);
 		add_scope(r, "p", sql);
@@ -489,29 +618,29 @@ static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_t
 {
 	const char *between = add_ctes(r, false, sql);
 	bool walk = is_walk(r, how);
+	const char *from = r->source >= 0 ? keys[r->source].from : is_recent(r, how) ? RECENT : NULL;
 	const char *order =
 		said(r, KEY_WITH) && !said(r, KEY_SORT) ? pattern_order_by_lift : pattern_orders[sort_of(r)];
 
 	pf_text_puts(sql, between);
-	if (walk && sort_of(r) == SORT_NAME && !is_failing(r))
-		add_walk_by_name(r, sql);
-	else if (walk)
-		add_walk_by_rank(r, sql);
-	if (r->source >= 0) {
-		add_clause(sql, "candidates (id, lift, together) AS (", keys[r->source].from);
+	if (walk)
+		add_walk(r, sql);
+	if (from) {
+		add_clause(sql, "candidates (id, lift, together) AS (", from);
 		pf_text_puts(sql, ")");
 	}
-	pf_text_puts(sql, walk || r->source >= 0 ? ", " : "");
+	pf_text_puts(sql, walk || from ? ", " : "");
 	pf_text_puts(sql, "best (id, lift, together) AS MATERIALIZED (SELECT p.id, ");
-	pf_text_puts(sql, r->source >= 0 ? "x.lift, x.together" : "0, 0");
-	add_from(r, walk, sql);
+	pf_text_puts(sql, from ? "x.lift, x.together" : "0, 0");
+	add_from(r, walk, from != NULL, sql);
 	if (!walk)
 		add_clause(sql, " ORDER BY ", order);
 	/* Used once: what is used twice is not run as far as needed, but to its end. */
 	pf_text_puts(sql,
-		     " LIMIT :limit) SELECT " PATTERN_COLUMNS " FROM (SELECT *, count(*) OVER () AS found FROM best) x"
+		     " LIMIT :pool) SELECT " PATTERN_COLUMNS " FROM (SELECT *, count(*) OVER () AS found FROM best) x"
 		     " CROSS JOIN code_patterns p ON p.id = x.id ORDER BY ");
-	pf_text_puts(sql, order);
+	pf_text_puts(sql, is_by_relevance(r) ? pattern_order_by_relevance : order);
+	pf_text_puts(sql, " LIMIT :limit");
 }
 
 /* True where the directories' sums know how many patterns there are. */
@@ -541,7 +670,7 @@ static void count_patterns_sql(const struct resolving *r, pf_text *sql)
 		pf_text_puts(sql, ") ");
 	}
 	pf_text_puts(sql, " SELECT count(*)");
-	add_from(r, false, sql);
+	add_from(r, false, r->source >= 0, sql);
 }
 
 #define COMPONENT_COLUMNS                                                                                              \
@@ -549,7 +678,99 @@ static void count_patterns_sql(const struct resolving *r, pf_text *sql)
 	" c.category, c.subcategory, c.component_type, c.success_count, c.failure_count, c.confidence_score, c.mtime," \
 	" NULL, c.success_score, x.similarity"
 
-static void components_sql(const struct resolving *r, bool count, pf_text *sql)
+/* What the keys ask of a component's place, of a row `k` of component_places, behind " AND"s. */
+static const struct {
+	enum key key;
+	const char *where;
+} place_keys[] = {
+	{ KEY_CATEGORY, " AND k.category = :category_text" },
+	{ KEY_SUBCATEGORY, " AND k.subcategory = :subcategory_text" },
+	{ KEY_COMPONENT_TYPE, " AND k.component_type = :component_type_text" },
+};
+enum { PLACE_KEYS = sizeof place_keys / sizeof *place_keys };
+
+static void add_places(const struct resolving *r, pf_text *sql)
+{
+	for (size_t i = 0; i < PLACE_KEYS; i++)
+		if (said(r, place_keys[i].key))
+			pf_text_puts(sql, place_keys[i].where);
+}
+
+/* True where no other key narrows components. */
+static bool is_placed(const struct resolving *r)
+{
+	for (int i = 0; i < QUERY_KEYS; i++) {
+		bool place = false;
+
+		for (size_t at = 0; at < PLACE_KEYS; at++)
+			place |= place_keys[at].key == (enum key)i;
+		if (said(r, (enum key)i) && keys[i].component_where && !place)
+			return false;
+	}
+	return true;
+}
+
+/* Whether nothing narrows what similar_to= finds. */
+static bool is_similar_alone(const struct resolving *r)
+{
+	for (int i = 0; i < QUERY_KEYS; i++)
+		if (i != KEY_SIMILAR_TO && said(r, (enum key)i) && keys[i].component_where)
+			return false;
+	return said(r, KEY_SIMILAR_TO);
+}
+
+/* How many of each place that share nothing are looked at: those that rank first, where nothing else chooses. */
+static int64_t fill_of(const struct resolving *r)
+{
+	int64_t limit = pf_query_limit(r->query), least = strtoll(SIMILAR_COMPONENTS, NULL, 10);
+
+	if (pf_query_of_components(r->query) && (!is_similar_alone(r) || sort_of(r) != SORT_RANK))
+		return INT64_MAX;
+	return limit > least ? limit : least;
+}
+
+/*
+ * The first few of each category, which one index has in the order of the ranking, or of each place where one
+ * subcategory is asked for; behind that, the first few of these.
+ */
+static void add_ranked_components(const struct resolving *r, pf_text *sql)
+{
+	bool places = said(r, KEY_SUBCATEGORY) != NULL;
+
+	pf_text_puts(sql, places ? " FROM (SELECT k.category, k.component_type FROM component_places k WHERE 1"
+				 : " FROM (SELECT DISTINCT k.category FROM component_places k WHERE 1");
+	add_places(r, sql);
+	pf_text_puts(sql, ") k CROSS JOIN components c ON c.id IN (SELECT c.id FROM components c INDEXED BY ");
+	pf_text_puts(sql, places ? "components_by_place WHERE c.category = k.category AND"
+				   " c.component_type = k.component_type"
+				 : "components_ranking WHERE c.category = k.category");
+	add_filters(r, true, sql);
+	pf_text_puts(sql, " ORDER BY " COMPONENT_RANK("c") " LIMIT :limit)");
+}
+
+static void add_components(const struct resolving *r, bool count, pf_text *sql)
+{
+	/* In order, as far as results are wanted. */
+	static const char *const indexes[SORT_COUNT] = {
+		[SORT_RECENT] = " FROM components c INDEXED BY components_by_time WHERE 1",
+		[SORT_NAME] = " FROM components c INDEXED BY sqlite_autoindex_components_1 WHERE 1",
+	};
+
+	if (r->source >= 0) {
+		pf_text_puts(sql, " FROM candidates x CROSS JOIN components c ON c.id = x.id WHERE 1");
+	} else if (!count && sort_of(r) == SORT_RANK) {
+		add_ranked_components(r, sql);
+		return;
+	} else if (!count && indexes[sort_of(r)] && r->components > r->few) {
+		pf_text_puts(sql, indexes[sort_of(r)]);
+	} else {
+		pf_text_puts(sql, said(r, KEY_CATEGORY) ? " FROM components c INDEXED BY components_by_place WHERE 1"
+							: " FROM components c WHERE 1");
+	}
+	add_filters(r, true, sql);
+}
+
+static void components_sql(const struct resolving *r, pf_text *sql)
 {
 	const char *between = add_ctes(r, true, sql);
 	const char *order = said(r, KEY_SIMILAR_TO) && !said(r, KEY_SORT) ? component_order_by_similarity
@@ -561,22 +782,39 @@ static void components_sql(const struct resolving *r, bool count, pf_text *sql)
 		pf_text_puts(sql, ")");
 		between = ", ";
 	}
-	if (count)
-		pf_text_puts(sql, " SELECT count(*)");
-	else
-		add_clause(sql, between, "best (id, tier, similarity) AS MATERIALIZED (SELECT c.id, ");
-	if (!count)
-		pf_text_puts(sql, r->source >= 0 ? "x.tier, x.similarity" : "0, 0");
-	pf_text_puts(sql, r->source >= 0	  ? " FROM candidates x CROSS JOIN components c ON c.id = x.id WHERE 1"
-			  : said(r, KEY_CATEGORY) ? " FROM components c INDEXED BY components_by_place WHERE 1"
-						  : " FROM components c WHERE 1");
-	add_filters(r, true, sql);
-	if (count)
-		return;
+	add_clause(sql, between, "best (id, tier, similarity) AS MATERIALIZED (SELECT c.id, ");
+	pf_text_puts(sql, r->source >= 0 ? "x.tier, x.similarity" : "0, 0");
+	add_components(r, false, sql);
 	add_clause(sql, " ORDER BY ", order);
 	pf_text_puts(sql, " LIMIT :limit) SELECT " COMPONENT_COLUMNS
 			  " FROM best x CROSS JOIN components c ON c.id = x.id ORDER BY ");
 	pf_text_puts(sql, order);
+}
+
+static void count_components_sql(const struct resolving *r, pf_text *sql)
+{
+	const char *between;
+
+	if (is_placed(r)) {
+		pf_text_puts(sql, "SELECT coalesce(sum(k.components), 0) FROM component_places k WHERE 1");
+		add_places(r, sql);
+		return;
+	}
+	between = add_ctes(r, true, sql);
+	if (is_similar_alone(r)) {
+		/* All of its own place but itself, and of the others those that share something. */
+		pf_text_puts(sql, " SELECT (SELECT sum(k.components) - 1 FROM me m CROSS JOIN component_places k"
+				  " ON k.category = m.category AND k.subcategory = coalesce(m.subcategory, ''))"
+				  " + (SELECT count(*) FROM alike WHERE tier = 1)");
+		return;
+	}
+	if (r->source >= 0) {
+		add_clause(sql, between, "candidates (id, tier, similarity) AS (");
+		pf_text_puts(sql, keys[r->source].component_from);
+		pf_text_puts(sql, ")");
+	}
+	pf_text_puts(sql, " SELECT count(*)");
+	add_components(r, true, sql);
 }
 
 /* ---- running ---- */
@@ -601,7 +839,9 @@ static void bind(const struct resolving *r, struct query *q)
 	if (said(r, KEY_TEXT))
 		query_named_text(q, ":words", r->words.bytes);
 	query_named_int(q, ":limit", pf_query_limit(r->query));
+	query_named_int(q, ":pool", pool_of(r));
 	query_named_int(q, ":walk", r->walk);
+	query_named_int(q, ":fill", fill_of(r));
 }
 
 /* How many candidates KEY has, at most as many as one more than LIMIT. */
@@ -634,7 +874,8 @@ static bool is_only_source(const struct resolving *r, enum key key)
 
 static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf_err *err)
 {
-	int limit = how == RETRIEVE_BEST ? r->few : INT32_MAX - 1, least = limit;
+	bool may_filter = how == RETRIEVE_BEST && may_walk(r, how);
+	int limit = may_filter ? r->few : INT32_MAX - 1, least = limit;
 
 	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++) {
 		if (said(r, first_sources[i])) {
@@ -647,7 +888,9 @@ static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf
 
 		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW)
 			continue;
-		if (how != RETRIEVE_BEST && is_only_source(r, (enum key)i)) {
+		if (may_filter && i == KEY_TEXT && r->is_frequent)
+			continue;
+		if (!may_filter && is_only_source(r, (enum key)i)) {
 			r->source = i;
 			return 0;
 		}
@@ -672,19 +915,26 @@ static void choose_component_source(struct resolving *r)
 	}
 }
 
+/* How many patterns or components there are, but for the other keys. */
 static int count_in_scope(struct resolving *r, pf_err *err)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };
+	bool components = pf_query_of_components(r->query);
 
-	pf_text_puts(&sql, "SELECT sum(d.patterns) FROM directories d WHERE 1");
-	add_scope(r, "d", &sql);
+	if (components) {
+		pf_text_puts(&sql, "SELECT sum(k.components) FROM component_places k WHERE 1");
+		add_places(r, &sql);
+	} else {
+		pf_text_puts(&sql, "SELECT sum(d.patterns) FROM directories d WHERE 1");
+		add_scope(r, "d", &sql);
+	}
 	if (sql.failed)
 		return no_memory(err);
 	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
 	bind(r, &q);
 	int rc = query_row(&q, err);
 
-	r->patterns = rc > 0 ? column_int(&q, 0) : 0;
+	*(components ? &r->components : &r->patterns) = rc > 0 ? column_int(&q, 0) : 0;
 	return rc < 0 ? rc : 0;
 }
 
@@ -711,8 +961,10 @@ static int choose_source(struct resolving *r, enum retrieval_how how, pf_err *er
 
 static void make_sql(const struct resolving *r, enum retrieval_how how, pf_text *sql)
 {
-	if (pf_query_of_components(r->query))
-		components_sql(r, how == RETRIEVE_COUNT, sql);
+	if (pf_query_of_components(r->query) && how == RETRIEVE_COUNT)
+		count_components_sql(r, sql);
+	else if (pf_query_of_components(r->query))
+		components_sql(r, sql);
 	else if (how == RETRIEVE_COUNT)
 		count_patterns_sql(r, sql);
 	else
@@ -795,7 +1047,7 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 {
 	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 }, members = { 0 };
 	bool components = pf_query_of_components(r->query);
-	bool cut = !components && is_walk(r, how) && r->patterns > r->walk;
+	bool cut = !components && is_partial(r, how);
 	int rc;
 
 	make_sql(r, how, &sql);
@@ -804,8 +1056,10 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
 	bind(r, &q);
 	rc = query_row(&q, err);
-	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pf_query_limit(r->query)))
+	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pool_of(r))) {
+		r->found = rc ? column_int(&q, 10) : 0;
 		return 1;
+	}
 	for (; rc > 0; rc = query_row(&q, err)) {
 		pf_result result;
 		int made = 0;
@@ -835,8 +1089,24 @@ static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(vo
 			return 1;
 	if (!said(r, KEY_TEXT) || pf_query_of_components(r->query) || !is_walk(r, how))
 		return 1;
-	r->walk = WALK_AHEAD + 2 * pf_query_limit(r->query);
+	r->walk = WALK_AHEAD + 2 * pool_of(r);
 	rc = r->patterns > r->walk ? run(r, how, each, arg, err) : 1;
+	r->is_frequent = rc == 1 && r->found * (r->patterns / r->walk) > FREQUENT * (int64_t)r->few;
+	r->walk = WALK_LIMIT;
+	return rc;
+}
+
+/* The same for what is recent: as many of the last events as it takes. */
+static int run_recent(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result),
+		      void *arg, pf_err *err)
+{
+	int rc;
+
+	r->walk = WINDOW_FIRST + 4 * pf_query_limit(r->query);
+	do {
+		rc = run(r, how, each, arg, err);
+		r->walk *= WINDOW_GROWTH;
+	} while (rc == 1 && r->walk <= r->patterns / WINDOW_SHARE);
 	r->walk = WALK_LIMIT;
 	return rc;
 }
@@ -859,7 +1129,7 @@ int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int
 		return rc;
 	rc = choose_source(&r, how, err);
 	if (rc == 0)
-		rc = run(&r, how, each, arg, err);
+		rc = is_recent(&r, how) ? run_recent(&r, how, each, arg, err) : run(&r, how, each, arg, err);
 	if (rc <= 0)
 		return rc;
 	rc = choose_source(&r, RETRIEVE_SORTED, err);
@@ -875,6 +1145,8 @@ int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how
 
 	if (rc == 0)
 		rc = resolve(&r, err);
+	if (rc == 0)
+		rc = count_in_scope(&r, err);
 	if (rc == 0)
 		rc = choose_source(&r, how, err);
 	if (rc < 0)

@@ -43,6 +43,9 @@ enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
 	"  INSERT OR IGNORE INTO hand_edits VALUES (new.id);"                                                          \
 	" END;"
 #define RANK_ORDER_NEW RANK_ORDER("new.trivial", "new.confidence_lower_bound", "new.breadth", "new.component_count")
+#define COUNT_IN_PLACE                                                                                                 \
+	"  INSERT INTO component_places VALUES (new.category, new.component_type, coalesce(new.subcategory, ''), 1)"   \
+	"  ON CONFLICT (category, component_type, subcategory) DO UPDATE SET components = components + 1;"
 /* What a trigger does where a row refers to another source, or is gone: content that nothing refers to goes. */
 #define RELEASE_SOURCE                                                                                                 \
 	" BEGIN"                                                                                                       \
@@ -450,6 +453,63 @@ static const char *const version_3[] = {
 	"  mtime = mtime + 1;",
 	NULL,
 };
+/*
+ * Retrieval at the cost of its results: components in the order of their ranking, how many there are of each place, and
+ * what is sighted most. A pattern's words are its own; the component that it was first seen in has words of its own.
+ */
+static const char *const version_4[] = {
+	/* The lower bound of its verdicts, as patterns have one. */
+	"ALTER TABLE components ADD COLUMN verdict_bound REAL NOT NULL DEFAULT 0;",
+	"UPDATE components SET verdict_bound = lower_bound(success_count, failure_count) WHERE success_count > 0;",
+	"DROP INDEX components_by_place;",
+	"CREATE INDEX components_by_place ON components (category, component_type, subcategory, success_score DESC,"
+	"  verdict_bound DESC, pattern_count DESC, id);",
+	/* Behind the order, what queries ask for most. */
+	"CREATE INDEX components_ranking ON components (category, success_score DESC, verdict_bound DESC,"
+	"  pattern_count DESC, id, component_type, subcategory, complexity_range, success_count, failure_count);",
+	"CREATE INDEX components_by_time ON components (mtime);",
+
+	/* How many components there are; '' where they have no subcategory. */
+	"CREATE TABLE component_places ("
+	"  category TEXT NOT NULL,"
+	"  component_type TEXT NOT NULL,"
+	"  subcategory TEXT NOT NULL,"
+	"  components INTEGER NOT NULL,"
+	"  PRIMARY KEY (category, component_type, subcategory)"
+	") WITHOUT ROWID, STRICT;",
+	"INSERT INTO component_places SELECT category, component_type, coalesce(subcategory, ''), count(*)"
+	"  FROM components GROUP BY 1, 2, 3;",
+	"CREATE TRIGGER components_placed AFTER INSERT ON components BEGIN" COUNT_IN_PLACE " END;",
+	"CREATE TRIGGER components_moved AFTER UPDATE OF category, component_type, subcategory ON components"
+	"  WHEN new.category <> old.category OR new.component_type <> old.component_type"
+	"    OR new.subcategory IS NOT old.subcategory"
+	" BEGIN"
+	"  UPDATE component_places SET components = components - 1 WHERE category = old.category"
+	"    AND component_type = old.component_type AND subcategory = coalesce(old.subcategory, '');"
+	COUNT_IN_PLACE
+	" END;",
+
+	/* Components changed by hand, like hand_edits; the store always moves mtime. */
+	"CREATE TABLE hand_component_edits (component_id INTEGER PRIMARY KEY) STRICT;",
+	"CREATE TRIGGER components_edited AFTER UPDATE OF component_name, category, subcategory, component_type,"
+	"  complexity_score, complexity_range, libraries_involved, success_score, success_count, failure_count,"
+	"  generation_metadata ON components WHEN new.mtime = old.mtime"
+	" BEGIN"
+	"  UPDATE components SET mtime = max(mtime + 1, " NOW ") WHERE id = new.id;"
+	"  INSERT OR IGNORE INTO hand_component_edits VALUES (new.id);"
+	" END;",
+
+	/* Most patterns are sighted once, and are not written here. */
+	"CREATE INDEX code_patterns_support ON code_patterns (component_count DESC, success_count DESC, id, scope,"
+	"  failure_count, complexity_range) WHERE archived = 0 AND component_count > 1;",
+
+	/* Made anew when the store is opened. The words of component N's name are in row -N. */
+	"INSERT INTO pattern_text (pattern_text) VALUES ('delete-all');",
+	"ALTER TABLE text_indexed ADD COLUMN component_id INTEGER NOT NULL DEFAULT 0;",
+	"UPDATE text_indexed SET pattern_id = 0;",
+	"DELETE FROM hand_texts;",
+	NULL,
+};
 /* clang-format on */
 
 /* migrations[N] makes version N + 1 of version N. */
@@ -457,6 +517,7 @@ static const char *const *const migrations[] = {
 	version_1,
 	version_2,
 	version_3,
+	version_4,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

@@ -15,6 +15,13 @@
 
 enum { TEXT_WORDS = 128, TEXT_BATCH = 256 };
 
+/* The words that a query asks for. */
+struct wanted {
+	const char *words[TEXT_WORDS];
+	int lengths[TEXT_WORDS];
+	int count;
+};
+
 struct search {
 	fts5_tokenizer methods;
 	Fts5Tokenizer *tokenizer;
@@ -63,22 +70,27 @@ int search_words(struct connection *conn, const char *text, pf_text *words, pf_t
 /* ---- has_words(text, words) ---- */
 
 struct looking {
-	const char *words[TEXT_WORDS];
-	int lengths[TEXT_WORDS];
+	struct wanted wanted;
 	bool found[TEXT_WORDS];
-	int count, missing;
+	int missing;
 };
 
-static void look_for(struct looking *l, const char *words)
+static void split_words(struct wanted *wanted, const char *words)
 {
-	while (*words && l->count < TEXT_WORDS) {
+	wanted->count = 0;
+	while (*words && wanted->count < TEXT_WORDS) {
 		size_t len = strcspn(words, " ");
 
-		l->words[l->count] = words;
-		l->lengths[l->count++] = (int)len;
+		wanted->words[wanted->count] = words;
+		wanted->lengths[wanted->count++] = (int)len;
 		words += len + (words[len] == ' ');
 	}
-	l->missing = l->count;
+}
+
+/* Whether the wanted word I is how TOKEN begins. */
+static bool begins(const struct wanted *wanted, int i, const char *token, int len)
+{
+	return wanted->lengths[i] <= len && memcmp(wanted->words[i], token, (size_t)wanted->lengths[i]) == 0;
 }
 
 static int look_at(void *arg, int flags, const char *token, int len, int start, int end)
@@ -86,8 +98,8 @@ static int look_at(void *arg, int flags, const char *token, int len, int start, 
 	struct looking *l = arg;
 
 	(void)flags, (void)start, (void)end;
-	for (int i = 0; i < l->count; i++) {
-		if (l->found[i] || l->lengths[i] > len || memcmp(l->words[i], token, (size_t)l->lengths[i]) != 0)
+	for (int i = 0; i < l->wanted.count; i++) {
+		if (l->found[i] || !begins(&l->wanted, i, token, len))
 			continue;
 		l->found[i] = true;
 		l->missing--;
@@ -100,13 +112,14 @@ static void has_words(sqlite3_context *context, int count, sqlite3_value **value
 	struct connection *conn = sqlite3_user_data(context);
 	const char *text = (const char *)sqlite3_value_text(values[0]);
 	const char *words = (const char *)sqlite3_value_text(values[1]);
-	struct looking l = { .count = 0 };
+	struct looking l = { .missing = 0 };
 	int rc;
 
 	(void)count;
 	if (!text || !words)
 		return;
-	look_for(&l, words);
+	split_words(&l.wanted, words);
+	l.missing = l.wanted.count;
 	rc = tokenize(conn->search, text, (size_t)sqlite3_value_bytes(values[0]), &l, look_at);
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
 		sqlite3_result_error_code(context, rc);
@@ -157,7 +170,7 @@ static void may_have_words(sqlite3_context *context, int count, sqlite3_value **
 	sqlite3_result_int(context, may);
 }
 
-/* ---- pattern_text(…) ---- */
+/* ---- pattern_text(…), name_text(…) ---- */
 
 static bool is_capital(char c)
 {
@@ -178,6 +191,15 @@ static void add_split(pf_text *out, const char *name)
 	pf_text_puts(out, "\n");
 }
 
+static void answer_text(sqlite3_context *context, pf_text *text)
+{
+	if (text->failed)
+		sqlite3_result_error_nomem(context);
+	else
+		sqlite3_result_text64(context, text->bytes, text->len, SQLITE_TRANSIENT, SQLITE_UTF8);
+	pf_text_free(text);
+}
+
 static void pattern_text(sqlite3_context *context, int count, sqlite3_value **values)
 {
 	pf_text text = { 0 };
@@ -187,14 +209,81 @@ static void pattern_text(sqlite3_context *context, int count, sqlite3_value **va
 
 		pf_text_add(&text, part ? part : "", part ? (size_t)sqlite3_value_bytes(values[i]) : 0);
 		pf_text_puts(&text, "\n");
-		if (part && i == 0)
-			add_split(&text, part);
 	}
-	if (text.failed)
-		sqlite3_result_error_nomem(context);
+	answer_text(context, &text);
+}
+
+static void name_text(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	const char *name = (const char *)sqlite3_value_text(values[0]);
+	pf_text text = { 0 };
+
+	(void)count;
+	pf_text_puts(&text, name ? name : "");
+	pf_text_puts(&text, "\n");
+	add_split(&text, name ? name : "");
+	answer_text(context, &text);
+}
+
+/* ---- relevance(…) ---- */
+
+/*
+ * BM25F: S. Robertson, H. Zaragoza, M. Taylor, "Simple BM25 extension to multiple weighted fields", CIKM 2004; k1 and b
+ * as is usual. What is in the template every component shows, the code is one component's.
+ */
+#define K1	       1.2
+#define B	       0.75
+#define USUAL_LENGTH   60.0 /* weighted words of a pattern, a round number near the mean of real ones */
+#define BEGINNING_ONLY 0.5
+enum { PARTS = 5 };
+static const double part_weights[PARTS] = { 1, 1, 1, 2, 2 }; /* pattern_type, pattern_name, code, template, message */
+
+struct weighing {
+	struct wanted wanted;
+	double frequencies[TEXT_WORDS];
+	double weight, length;
+};
+
+static int weigh(void *arg, int flags, const char *token, int len, int start, int end)
+{
+	struct weighing *w = arg;
+
+	(void)flags, (void)start, (void)end;
+	w->length += w->weight;
+	for (int i = 0; i < w->wanted.count; i++)
+		if (begins(&w->wanted, i, token, len))
+			w->frequencies[i] += w->weight * (w->wanted.lengths[i] == len ? 1 : BEGINNING_ONLY);
+	return SQLITE_OK;
+}
+
+static double relevance_of(const struct weighing *w)
+{
+	double saturation = K1 * (1 - B + B * w->length / USUAL_LENGTH), sum = 0;
+
+	for (int i = 0; i < w->wanted.count; i++)
+		sum += w->frequencies[i] / (w->frequencies[i] + saturation);
+	return w->wanted.count ? sum / w->wanted.count : 0;
+}
+
+static void relevance(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct connection *conn = sqlite3_user_data(context);
+	const char *words = (const char *)sqlite3_value_text(values[count - 1]);
+	struct weighing w = { .length = 0 };
+	int rc = SQLITE_OK;
+
+	split_words(&w.wanted, words ? words : "");
+	for (int i = 0; i < PARTS && rc == SQLITE_OK; i++) {
+		const char *part = (const char *)sqlite3_value_text(values[i]);
+
+		w.weight = part_weights[i];
+		if (part)
+			rc = tokenize(conn->search, part, (size_t)sqlite3_value_bytes(values[i]), &w, weigh);
+	}
+	if (rc != SQLITE_OK)
+		sqlite3_result_error_code(context, rc);
 	else
-		sqlite3_result_text64(context, text.bytes, text.len, SQLITE_TRANSIENT, SQLITE_UTF8);
-	pf_text_free(&text);
+		sqlite3_result_double(context, relevance_of(&w));
 }
 
 /* ---- formulas ---- */
@@ -248,8 +337,8 @@ int search_functions(struct connection *conn, pf_err *err)
 		int arguments;
 		void (*run)(sqlite3_context *, int, sqlite3_value **);
 	} functions[] = {
-		{ "pattern_text", 6, pattern_text },	 { "has_words", 2, has_words },
-		{ "may_have_words", 5, may_have_words }, { "idf", 2, idf },
+		{ "pattern_text", 5, pattern_text },	 { "name_text", 1, name_text }, { "has_words", 2, has_words },
+		{ "may_have_words", 4, may_have_words }, { "relevance", 6, relevance }, { "idf", 2, idf },
 		{ "lower_bound", 2, lower_bound },
 	};
 	int rc;
@@ -274,10 +363,27 @@ void search_free(struct search *search)
 
 /* ---- the index ---- */
 
-static int set_indexed(pf_txn *txn, int64_t from, int64_t last, pf_err *err)
+/* The words of the components' names: their rows come before those of the patterns. */
+static int index_names(pf_txn *txn, pf_err *err)
 {
 	int rc;
 
+	{
+		QUERY(index, txn->conn, STMT_NAMES_INDEX);
+		rc = query_run(&index, err);
+	}
+	if (rc < 0)
+		return rc;
+	QUERY(q, txn->conn, STMT_NAMES_SET_INDEXED);
+	return query_run(&q, err);
+}
+
+static int set_indexed(pf_txn *txn, int64_t from, int64_t last, pf_err *err)
+{
+	int rc = index_names(txn, err);
+
+	if (rc < 0)
+		return rc;
 	{
 		QUERY(index, txn->conn, STMT_WORDS_INDEX);
 		query_int(&index, from);

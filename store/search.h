@@ -1,4 +1,4 @@
-/* What text= searches: the words of a pattern. */
+/* What text= searches: the words of a pattern, and of a component's name. */
 #ifndef PF_SEARCH_H
 #define PF_SEARCH_H
 
@@ -6,9 +6,10 @@
 #include "text.h"
 
 /* SQL for the text of row A, of code_patterns or hand_texts. */
-#define PATTERN_TEXT(a)                                                                                                \
-	"pattern_text(" a ".component_name, " a ".pattern_type, " a                                                    \
-	".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message") ")"
+#define PATTERN_TEXT(a) "pattern_text(" PATTERN_PARTS(a) ")"
+#define PATTERN_PARTS(a)                                                                                               \
+	a ".pattern_type, " a                                                                                          \
+	  ".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message")
 /* A class's code is all of the class, which has the words of all its other patterns. */
 #define STATEMENT(a) "CASE " a ".pattern_type WHEN 'structural' THEN NULL ELSE " PATTERN_DATA(a, "$.code") " END"
 #define PATTERN_DATA(a, path)                                                                                          \
@@ -18,10 +19,13 @@ struct connection;
 
 /*
  * Adds the SQL functions of this project to CONN:
- *   pattern_text(component_name, pattern_type, pattern_name, code, template, message)
+ *   pattern_text(pattern_type, pattern_name, code, template, message)
+ *   name_text(component_name)
  *   has_words(text, words)   1 where each of WORDS begins a word of TEXT
- *   may_have_words(component_name, pattern_type, pattern_name, pattern_data, words)
+ *   may_have_words(pattern_type, pattern_name, pattern_data, words)
  *                            0 where the pattern's text surely has not; cheaper
+ *   relevance(pattern_type, pattern_name, code, template, message, words)
+ *                            see store.h
  *   idf(sightings, components)
  *   lower_bound(success, failure)
  */

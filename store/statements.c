@@ -94,7 +94,13 @@ const char *const stmt_sql[STMT_COUNT] = {
 		       " p.confidence_lower_bound FROM hand_edits e"
 		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
 	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
-	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits)",
+	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits) OR EXISTS (SELECT 1 FROM hand_component_edits)",
+	[STMT_COMPONENT_EDITS] = "SELECT c.id, c.component_name, c.success_count, c.failure_count"
+				 " FROM hand_component_edits e CROSS JOIN components c ON c.id = e.component_id"
+				 " ORDER BY e.component_id",
+	[STMT_COMPONENT_ADOPT] = "UPDATE components SET verdict_bound = lower_bound(success_count, failure_count),"
+				 " mtime = max(mtime + 1, ?2) WHERE id = ?1",
+	[STMT_COMPONENT_EDITS_CLEAR] = "DELETE FROM hand_component_edits",
 	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
 	[STMT_PATTERN_PUT_DATA] = "UPDATE code_patterns SET pattern_data = ?2, size = size + ?3,"
 				  " mtime = max(mtime + 1, ?4) WHERE id = ?1",
@@ -137,6 +143,11 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_WORDS_INDEXED] = "SELECT pattern_id FROM text_indexed WHERE id = 1",
 	[STMT_WORDS_INDEX] = "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(
 		"p") " FROM code_patterns p WHERE p.id > ?1 AND p.id <= ?2 ORDER BY p.id",
+	/* Rows -N, in order. */
+	[STMT_NAMES_INDEX] = "INSERT INTO pattern_text (rowid, words) SELECT -c.id, name_text(c.component_name)"
+			     " FROM components c WHERE c.id > (SELECT i.component_id FROM text_indexed i)"
+			     " ORDER BY c.id DESC",
+	[STMT_NAMES_SET_INDEXED] = "UPDATE text_indexed SET component_id = (SELECT max(id) FROM components)",
 	[STMT_WORDS_SET_INDEXED] = "UPDATE text_indexed SET pattern_id = ?1 WHERE id = 1",
 	[STMT_REWORDED] = "SELECT e.pattern_id FROM hand_texts e",
 	[STMT_WORDS_FORGET] =
@@ -149,14 +160,14 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_REWORDED_CLEAR] = "DELETE FROM hand_texts",
 
 	[STMT_RETRIEVAL_LIBRARY] = "SELECT id FROM libraries WHERE name = ?1",
-	[STMT_RETRIEVAL_SUBCATEGORY] = "SELECT 1 FROM categories k CROSS JOIN components c"
-				       "  ON c.category = k.name AND c.component_type IN ('operator', 'sensor', 'hook',"
-				       "  'trigger', 'notifier') AND c.subcategory = ?1 LIMIT 1",
+	[STMT_RETRIEVAL_SUBCATEGORY] = "SELECT 1 FROM component_places WHERE subcategory = ?1 AND components > 0",
 	[STMT_RETRIEVAL_NAMED] = "SELECT p.id FROM directories d CROSS JOIN code_patterns p ON p.scope = d.scope"
 				 " AND p.file_name = ?1 WHERE " LIVE_P " LIMIT 1",
 	/* A number that moves with each change by hand, and when the last was. */
-	[STMT_HAND_EDITS] = "SELECT coalesce(sum(p.mtime & 0xffffffffff), 0), max(p.mtime) FROM hand_edits e"
-			    " CROSS JOIN code_patterns p ON p.id = e.pattern_id",
+	[STMT_HAND_EDITS] =
+		"SELECT coalesce(sum(mtime & 0xffffffffff), 0), max(mtime) FROM (SELECT p.mtime FROM hand_edits e"
+		" CROSS JOIN code_patterns p ON p.id = e.pattern_id UNION ALL SELECT c.mtime"
+		" FROM hand_component_edits e CROSS JOIN components c ON c.id = e.component_id)",
 
 	/* The first term where the directory has the class's name, the second where that was cut. */
 	[STMT_COMPONENT_FIND] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE component_name = ?1"
@@ -204,7 +215,9 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_PUT_RECORD] = "INSERT INTO component_records (component_id, record) VALUES (?1, ?2)"
 				      " ON CONFLICT (component_id) DO UPDATE SET record = excluded.record",
 	[STMT_COMPONENT_VERDICT] = "UPDATE components SET success_count = success_count + ?2,"
-				   " failure_count = failure_count + ?3, mtime = max(mtime + 1, ?4) WHERE id = ?1"
+				   " failure_count = failure_count + ?3,"
+				   " verdict_bound = lower_bound(success_count + ?2, failure_count + ?3),"
+				   " mtime = max(mtime + 1, ?4) WHERE id = ?1"
 				   " RETURNING component_name, success_count, failure_count",
 	[STMT_COMPONENT_SIGHTINGS] =
 		"SELECT p.id, p.scope, p.pattern_signature, p.archived, " PATH_P ", s.first_line,"

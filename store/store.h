@@ -177,24 +177,37 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
  *   confidence=high|medium|low min_confidence=0..1 min_success_count=N min_success_score=X
  *   with=PATTERN               what succeeds together with it (a file name, with or without .json)
  *   similar_to=COMPONENT       the components most like it (of=patterns: what the ten most like it show)
- *   text=WORDS                 all of them, each the beginning of a word of code, template, message or names
+ *   text=WORDS                 all of them, each the beginning of a word of a pattern's code, template, message, type
+ *                              or name
  *   sort=rank|confidence|recent|support|name   of=patterns|components   limit=1..10000   budget=100..1000000
  *
  * Results are patterns, or components where `of` says so, or where it is not given and similar_to or
  * min_success_score is. Archived patterns are never among them. Of components: complexity, confidence and success
- * counts are their own, pattern_type, pattern_name, with and text ask for a pattern that they show. Of patterns:
- * min_success_score asks for a component that shows it; subcategory and complexity are those of the component that
- * it was first seen in, library is one of any that shows it.
+ * counts are their own, pattern_type, pattern_name and with ask for a pattern that they show, text for words of their
+ * name or of a pattern that they show. Of patterns: min_success_score asks for a component that shows it, subcategory
+ * and library are those of any that does; complexity is that of the component that it was first seen in. The name of
+ * that component is none of a pattern's words: what two hundred components show is not about the first of them.
  *
  * Orders; where all else is equal, what was learned first is first:
  *   rank        patterns: not trivial before trivial; then the lower bound of confidence (Wilson 1927), breadth,
  *               component_count. Components: success_score, then that bound of their verdicts, then patterns
- *   confidence  success/(success+failure), then success+failure
+ *   confidence  success/(success+failure), then success+failure; patterns: then breadth, component_count, and what is
+ *               not trivial before what is
  *   recent      mtime
  *   support     patterns: component_count, then successes. Components: successes, then patterns
- *   name        of the file or directory
- * Where the query does not say: with= orders patterns by lift and similar_to= components by likeness, all others go
- * by rank.
+ *   name        of the file; of components, the class
+ * Where the query does not say: with= orders patterns by lift, else text= by relevance, and similar_to= components by
+ * likeness; all others go by rank.
+ *
+ * Relevance: of the patterns that have all the words, the first 50 by rank (or as many as the limit, where that is
+ * more) in another order: not trivial before trivial, then R times the lower bound of confidence, then rank. So what is
+ * asked for comes first where as much is known to work, and nothing that fails does. R, from 0 to 1, is the mean over the
+ * words of t/(t + k1 (1 - b + b L/60)), k1 = 1.2, b = 0.75: BM25F (S. Robertson, H. Zaragoza, M. Taylor, "Simple BM25
+ * extension to multiple weighted fields", CIKM 2004) without the inverse document frequency, for each result has each
+ * of the words, and to count who else has them would read all of these. t is how often the pattern has the word, a word
+ * that only begins with it counting half; what stands in its template (which all who show it have) or message counts
+ * twice, in its code (which is one component's), type or name once. L is the length of all that in words, counted
+ * likewise; 60, in place of the mean of all patterns, a number near that of real ones.
  *
  * Lift of two patterns a and b (S. Brin, R. Motwani, J. D. Ullman, S. Tsur, "Dynamic itemset counting and
  * implication rules for market basket data", SIGMOD 1997, there "interest"): s(a,b) N / (s(a) s(b)). N is the number
@@ -210,12 +223,16 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
  * Documentation 28, 1972), of the n(p) components that show p among the M of A's category and component type; those
  * alone can share a pattern with it. It is a share and no cosine, for the question is who shows what A needs: B is
  * not worse for showing more, and its other patterns need not be read. Of A's patterns the rarest are looked at, as
- * many as have 1,000 sightings together. Then the higher success_score. Components of A's category and subcategory
- * that share nothing come last, with similarity 0.
+ * many as have 1,000 sightings together. Then the components' rank. Components of A's category and subcategory that
+ * share nothing come behind those that share something, with similarity 0.
  *
- * Cost. By rank and by name, what narrows to directories costs as much as there are directories and results; so do
- * other keys where what they ask for is not rare, and those that leave few patterns (at most 2,000) cost these few.
- * Other orders, and counts, read an index of what is left.
+ * Cost. What narrows to directories costs as much as there are directories and results, in every order of patterns:
+ * by rank and by name; by confidence, as long as enough of them never failed; by support, as long as enough were
+ * sighted more than once; recent, as long as the last events were about enough of them (they are looked at one by one,
+ * at most an eighth as many as there are patterns). So do other keys where what they ask for is not rare, and those
+ * that leave few patterns (at most 2,000) cost these few. Else, and to count what other keys than directories narrow,
+ * an index of what is left is read. Components by rank, recent and by name cost their results and categories;
+ * similar_to= its 1,000 sightings; components by confidence and by support, and those that other keys leave, are sorted.
  */
 typedef struct pf_query pf_query;
 
@@ -263,7 +280,8 @@ int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg
 int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err);
 /*
  * A number that moves with every change to anything that results show (in this process or another): equal, so are
- * all results. *MTIME is when the last one was. What is changed by hand in the sqlite3 shell counts for patterns.
+ * all results. *MTIME is when the last one was. What is changed by hand in the sqlite3 shell, of
+ * patterns and components, counts at once.
  */
 int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err);
 
@@ -412,8 +430,8 @@ void pf_store_look_ahead(pf_store *store);
 bool pf_store_foreign_commit(pf_store *store);
 
 /*
- * Somebody may change patterns in the sqlite3 shell: their sizes, times and
- * totals are right at once, but no event says so. pf_store_edited: such changes
+ * Somebody may change patterns and components in the sqlite3 shell: their sizes,
+ * times and totals are right at once, but no event says so. pf_store_edited: such changes
  * are there; pf_txn_adopt_edits makes events of them (`edited`, with the counts
  * after), so that the history and the change feed know.
  */

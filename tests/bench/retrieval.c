@@ -258,10 +258,13 @@ static void fill(const char *path, int64_t patterns)
 					     " WHERE b.pattern_id = id");
 	run(f.db, "INSERT INTO directories SELECT s.scope, s.patterns, s.success, s.failure, s.high, s.medium, s.low,"
 		  " s.confidence_ppb, 1 FROM directory_sums s");
+	run(f.db, "INSERT INTO history (id, at, event, pattern_id, success_count, failure_count, end_offset)"
+		  " SELECT id, mtime, 3, id, success_count, failure_count, 100 * id FROM code_patterns");
 	add_pairs(f.db);
 	run(f.db, "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(
 			  "p") " FROM code_patterns p ORDER BY p.id; UPDATE text_indexed SET pattern_id ="
-			       " (SELECT max(id) FROM code_patterns); COMMIT; PRAGMA journal_mode = WAL");
+			       " (SELECT max(id) FROM code_patterns), component_id = (SELECT max(id) FROM components); "
+			       "COMMIT; PRAGMA journal_mode = WAL");
 	search_free(functions.search);
 	sqlite3_close(f.db);
 }
@@ -295,11 +298,21 @@ static const char *const queries[] = {
 	"text=word100",
 	"text=word4000",
 	"category=category3/text=word20",
+	"of=components",
 	"of=components/category=category3",
+	"of=components/category=category3/subcategory=sub2",
+	"of=components/sort=recent",
+	"of=components/sort=name",
+	"min_success_score=0.5",
 	"sort=support",
 	"sort=confidence",
 	"sort=recent",
 	"category=category3/component_type=operator/sort=recent",
+	"category=category3/sort=support",
+	"category=category3/sort=confidence",
+	"category=category3/sort=recent",
+	"library=library1/sort=recent",
+	"text=word3/sort=support",
 };
 
 static pf_query *parse(const char *path, const char *paired)

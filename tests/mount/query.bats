@@ -256,6 +256,41 @@ PATHS
   exec 8<&-
 }
 
+# Bytes are given up once they are idle (SNAPSHOTS_GRACE_S) and there are more than SNAPSHOTS_SOFT of them.
+@test "who holds a version that was given up is told, and who opens it again reads the new one" {
+  learn
+  cat >"$TMP/hold.py" <<'PY'
+import os, sys, time
+
+query, patterns = sys.argv[1], sys.argv[2]
+
+def reread(fd):
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)  # the kernel's own pages would serve it
+    try:
+        return os.pread(fd, 1 << 20, 0)
+    except OSError as e:
+        return e.errno
+
+held = os.open(f"{query}/limit=1000/results.jsonl", os.O_RDONLY)
+whole = os.read(held, 1 << 24)
+with open(f"{patterns}/outcome", "w") as outcome:
+    outcome.write("success\n")
+assert reread(held) == whole[:1 << 20], "gone at once"
+limit, got = 1001, b""
+while limit < 5000 and not isinstance(got, int):
+    time.sleep(6)
+    for limit in range(limit, limit + (16 << 20) // len(whole)):
+        with open(f"{query}/limit={limit}/results.jsonl") as other:
+            other.read()
+    limit += 1
+    got = reread(held)
+again = open(f"{query}/limit=1000/results.jsonl", "rb").read()
+print(os.strerror(got) if isinstance(got, int) else "read it", again != whole, again.count(b"\n") == whole.count(b"\n"))
+PY
+  python3 "$TMP/hold.py" "$Q" "$MNT/general/operator" >"$TMP/out"
+  equal "$(cat "$TMP/out")" 'Stale file handle True True'
+}
+
 @test "what another process writes into the database shows" {
   learn
   dir=$Q/category=ml/pattern_name=dual_import

@@ -100,6 +100,11 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM code_patterns p WHERE component_count <>"
 	" (SELECT count(*) FROM sightings s WHERE s.pattern_id = p.id)",
 	"SELECT count(*) FROM code_patterns WHERE success_count < component_count",
+	"SELECT count(*) FROM component_places k WHERE components <> (SELECT count(*) FROM components c"
+	" WHERE c.category = k.category AND c.component_type = k.component_type"
+	" AND coalesce(c.subcategory, '') = k.subcategory)",
+	"SELECT (SELECT count(*) FROM components) - (SELECT coalesce(sum(components), 0) FROM component_places)",
+	"SELECT count(*) FROM components WHERE (verdict_bound > 0) <> (success_count > 0)",
 	/* Ranking. */
 	"SELECT count(*) FROM code_patterns p WHERE breadth <> (SELECT count(*) FROM pattern_libraries l"
 	" WHERE l.pattern_id = p.id)",

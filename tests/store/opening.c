@@ -47,7 +47,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 3): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 4): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
@@ -182,6 +182,13 @@ static void sizes_are_brought_up_to_date(void **state)
 	f->store = NULL;
 	run_sql(f, "UPDATE code_patterns SET size = size - 20, mtime = mtime + 1;"
 		   "DROP VIEW pattern_sizes; CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2;"
+		   /* Of version 4. */
+		   "DROP TRIGGER components_placed; DROP TRIGGER components_moved; DROP TRIGGER components_edited;"
+		   "DROP TABLE component_places; DROP TABLE hand_component_edits;"
+		   "DROP INDEX components_by_place; DROP INDEX components_ranking; DROP INDEX components_by_time;"
+		   "DROP INDEX code_patterns_support; CREATE INDEX components_by_place ON components (category);"
+		   "ALTER TABLE components DROP COLUMN verdict_bound;"
+		   "ALTER TABLE text_indexed DROP COLUMN component_id;"
 		   "PRAGMA user_version = 2");
 	fixture_reopen(f);
 	assert_ok(f, pf_store_pattern_stat(f->store, 1, &entry, &f->err));
