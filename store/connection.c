@@ -309,7 +309,7 @@ static int harden(struct connection *conn, pf_err *err)
 
 #define WRITER_PRAGMAS                                                                                                 \
 	"PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"                          \
-	"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000;"
+	"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
 
 static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 {
@@ -321,7 +321,8 @@ static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 	/*
 	 * secure_delete, on in some builds, would write zeroes over every byte that an update frees. temp_store is
 	 * where savepoints keep what they may have to put back. The log is copied back every 16 MB: the pages of
-	 * what is often sighted are in it many times, and are copied once.
+	 * what is often sighted are in it many times, and are copied once. Where somebody's long reading made it
+	 * longer, it is cut to 64 MiB when it starts over.
 	 */
 	if (sync == PF_SYNC_NORMAL)
 		return WRITER_PRAGMAS "PRAGMA synchronous = NORMAL;";

@@ -77,7 +77,11 @@ static bool log_has_grown(pf_store *store)
 {
 	struct stat st;
 
-	if (stat(store->log_path, &st) != 0 || st.st_size <= store->log_limit)
+	if (stat(store->log_path, &st) != 0)
+		return false;
+	if (st.st_size + LOG_GROWTH < store->log_limit)
+		store->log_limit = st.st_size + LOG_GROWTH;
+	if (st.st_size <= store->log_limit)
 		return false;
 	store->log_limit = st.st_size + LOG_GROWTH;
 	return true;

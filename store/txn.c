@@ -39,6 +39,20 @@ static int read_last_time(pf_txn *txn, pf_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+/* What is written to a file that has no name any more is lost when it is closed. */
+static int check_place(pf_store *store, pf_err *err)
+{
+	int moved = 0;
+
+	sqlite3_file_control(store->writer->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+	return moved ? pf_fail(err, EIO,
+			       "%s was removed, renamed or replaced while it was open: put it back, or unmount and "
+			       "mount "
+			       "again",
+			       store->path)
+		     : 0;
+}
+
 static void txn_end(pf_txn *txn)
 {
 	pthread_mutex_unlock(&txn->store->writer_lock);
@@ -63,7 +77,9 @@ pf_txn *pf_txn_begin(pf_store *store, pf_err *err)
 	txn->store = store;
 	pthread_mutex_lock(&store->writer_lock);
 	txn->conn = store->writer;
-	rc = run(txn->conn, STMT_BEGIN, err);
+	rc = check_place(store, err);
+	if (rc == 0)
+		rc = run(txn->conn, STMT_BEGIN, err);
 	if (rc == 0)
 		rc = read_last_time(txn, err);
 	if (rc < 0) {
