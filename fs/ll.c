@@ -354,6 +354,11 @@ static int emit(struct node_listing *base, const char *name, struct node node, c
 	/* Inode 0: the kernel takes the name alone, and looks it up when somebody asks for more. */
 	struct fuse_entry_param entry = { .attr = { .st_ino = node_ino(node), .st_mode = node_kinds[node.kind].mode } };
 
+	/* The kernel would refuse the whole directory for one such name, which only a database made by hand can have. */
+	if (!node_name_valid(name)) {
+		pf_log(PF_LOG_DEBUG, "a name that cannot be one is not listed");
+		return 0;
+	}
 	if (attr)
 		entry = entry_of(ll_of(listing->request), node, attr);
 	return add_entry(listing, name, &entry, cookie + DOTS);
