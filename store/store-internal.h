@@ -117,6 +117,14 @@ int no_memory(pf_err *err);
 
 /* ---- schema.c ---- */
 
+/* Of all that a database's schema consists of; 0 where it cannot be read. */
+uint64_t schema_digest(sqlite3 *db);
+/*
+ * What the migrations make, so that they need not be run for comparison. Where a database's is another, because somebody
+ * added a table or because this constant was forgotten (a test says so), they are.
+ */
+extern const uint64_t schema_digest_made;
+
 /* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE:
  * then *UPGRADED is set. */
 int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);

@@ -279,14 +279,73 @@ static void readers_beside_a_writer(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
+uint64_t schema_digest(sqlite3 *db);
+extern const uint64_t schema_digest_made;
+
+static void the_digest_is_up_to_date(void **state)
+{
+	struct fixture *f = *state;
+
+	if (schema_digest(f->db) != schema_digest_made)
+		fail_msg("schema_digest_made should be 0x%016llx", (unsigned long long)schema_digest(f->db));
+}
+
+static void a_foreign_schema(void **state)
+{
+	struct fixture *f = *state;
+	static const struct {
+		const char *made, *sentence, *undone;
+	} rows[] = {
+		{ "CREATE TABLE mine (x); CREATE INDEX mine_x ON mine (x); CREATE VIEW seen AS SELECT x FROM mine",
+		  NULL, "DROP TABLE mine; DROP VIEW seen" },
+		{ "CREATE INDEX faster ON code_patterns (mtime)", NULL, "DROP INDEX faster" },
+		{ "CREATE TRIGGER evil AFTER INSERT ON history BEGIN DELETE FROM sightings; END",
+		  "the trigger evil is not patternfs's: drop it, if you know where it comes from",
+		  "DROP TRIGGER evil" },
+		{ "DROP TRIGGER history_kept",
+		  "the trigger history_kept is missing or is not patternfs's: restore a backup",
+		  "CREATE TRIGGER history_kept BEFORE DELETE ON history"
+		  " BEGIN SELECT RAISE(ABORT, 'history is append-only'); END" },
+		{ "DROP VIEW pattern_history; CREATE VIEW pattern_history AS SELECT 1 AS id",
+		  "the view pattern_history is missing or is not patternfs's: restore a backup", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char sentence[256];
+		pf_store *other;
+
+		run_sql(f, rows[i].made);
+		f->err = (pf_err){ 0 };
+		other = pf_store_open(f->path, NULL, &f->err);
+		if (rows[i].sentence) {
+			snprintf(sentence, sizeof sentence, "%s: %s", f->path, rows[i].sentence);
+			assert_null(other);
+			assert_int_equal(f->err.code, EINVAL);
+			assert_string_equal(f->err.why, sentence);
+		} else {
+			assert_non_null(other);
+			pf_store_close(other);
+		}
+		if (rows[i].undone)
+			run_sql(f, rows[i].undone);
+	}
+}
+
 int opening_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
-		TEST(refusals),	    TEST(a_directory),
-		TEST(corrupt),	    TEST(not_permitted),
-		TEST(made_private), TEST(an_empty_file_is_new),
-		TEST(read_only),    TEST(sizes_are_brought_up_to_date),
-		TEST(two_writers),  TEST(readers_beside_a_writer),
+		TEST(the_digest_is_up_to_date),
+		TEST(a_foreign_schema),
+		TEST(refusals),
+		TEST(a_directory),
+		TEST(corrupt),
+		TEST(not_permitted),
+		TEST(made_private),
+		TEST(an_empty_file_is_new),
+		TEST(read_only),
+		TEST(sizes_are_brought_up_to_date),
+		TEST(two_writers),
+		TEST(readers_beside_a_writer),
 	};
 
 	return cmocka_run_group_tests_name("opening", tests, NULL, NULL);
