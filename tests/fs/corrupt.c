@@ -204,36 +204,54 @@ static const char *const queries[] = {
 	"similar_to=AOperator",
 };
 
-/* 0: it was opened; 1: it was refused, with a reason. */
-static int use(void)
+static bool look(void)
 {
 	pf_extract_limits limits = { 0 };
 	pf_err err = { 0 };
 	pf_store *store = pf_store_open(path, NULL, &err);
-	pf_extractor *extractor;
-	struct pf_fs *fs;
+	struct pf_fs *fs = store ? fs_new(store, &limits, false, &err) : NULL;
 
-	if (!store) {
-		check_reason(-EIO, &err, "opening");
-		return 1;
-	}
-	fs = fs_new(store, &limits, false, &err);
 	if (!fs) {
-		check_reason(-EIO, &err, "starting");
-		return 1;
+		check_reason(-EIO, &err, "opening");
+		return false;
 	}
 	walk(fs, NODE_ROOT_ID, 0, DEPTH);
 	for (size_t i = 0; i < sizeof queries / sizeof *queries; i++)
 		ask(fs, queries[i]);
-	extractor = pf_extractor_new(NULL, &err);
-	err = (pf_err){ 0 };
+	fs_free(fs);
+	return true;
+}
+
+/* The store alone, for it is the writer's thread that may write. */
+static bool change(void)
+{
+	pf_err err = { 0 };
+	pf_store *store = pf_store_open(path, NULL, &err);
+	pf_extractor *extractor;
+
+	if (!store) {
+		check_reason(-EIO, &err, "opening");
+		return false;
+	}
+	extractor = pf_extractor_new(NULL, NULL);
 	check_reason(submit(store, extractor, "New", &err), &err, "a submission");
 	err = (pf_err){ 0 };
 	check_reason(judge(store, &err), &err, "a verdict");
-	walk(fs, NODE_ROOT_ID, 0, DEPTH);
 	pf_extractor_free(extractor);
-	fs_free(fs);
-	return 0;
+	pf_store_close(store);
+	return true;
+}
+
+enum { OPENED = 40, REFUSED };
+
+/* Which of the two. No sanitizer exits with these. */
+static int use(void)
+{
+	bool opened = look();
+
+	opened &= change();
+	opened &= look();
+	return opened ? OPENED : REFUSED;
 }
 
 /* ---- Damage ---- */
@@ -352,7 +370,7 @@ static void damage_rows(const char *sql)
 
 /* ---- The places ---- */
 
-static int refused, survived;
+static int refused, opened;
 
 /* False where it crashed, hung, or answered what it must not. */
 static bool try_it(const char *what)
@@ -370,9 +388,9 @@ static bool try_it(const char *what)
 	}
 	if (child < 0 || waitpid(child, &status, 0) != child)
 		return false;
-	if (WIFEXITED(status) && WEXITSTATUS(status) <= 1) {
-		refused += WEXITSTATUS(status);
-		survived += !WEXITSTATUS(status);
+	if (WIFEXITED(status) && (WEXITSTATUS(status) == OPENED || WEXITSTATUS(status) == REFUSED)) {
+		refused += WEXITSTATUS(status) == REFUSED;
+		opened += WEXITSTATUS(status) == OPENED;
 		return true;
 	}
 	fprintf(stderr, "%s: %s %d\n", what, WIFSIGNALED(status) ? "signal" : "exit status",
@@ -417,9 +435,9 @@ int main(int argc, char **argv)
 		failed += !try_it(hostile[i]);
 	}
 	copy_base();
-	if (!try_it("the good one") || !survived)
+	if (!try_it("the good one") || !opened)
 		failed++;
-	printf("%ld places, %d hostile rows: %d refused, %d survived, %d failed\n", places, HOSTILE, refused, survived,
+	printf("%ld places, %d hostile rows: %d refused, %d opened, %d failed\n", places, HOSTILE, refused, opened,
 	       failed);
 	snprintf(command, sizeof command, "rm -r %s", directory);
 	return system(command) || failed;
