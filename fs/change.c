@@ -176,6 +176,14 @@ static int apply_refuse(struct writer *w, struct change *c, pf_txn *txn)
 	return pf_txn_refuse(txn, c->id, c->content, c->len, c->mtime, c->code, c->why, &c->err);
 }
 
+static int apply_await(struct writer *w, struct change *c, pf_txn *txn)
+{
+	(void)w;
+	(void)c;
+	(void)txn;
+	return 0;
+}
+
 static int apply_forget(struct writer *w, struct change *c, pf_txn *txn)
 {
 	(void)w;
@@ -200,14 +208,70 @@ static bool is_refusal(int result)
 	return result == -EINVAL || result == -EILSEQ || result == -EFBIG || result == -ETIMEDOUT;
 }
 
+/* The process of THREAD, or 0 where it is gone. */
+static pid_t process_of(pid_t thread)
+{
+	char path[64], line[128];
+	int process = 0;
+	FILE *status;
+
+	snprintf(path, sizeof path, "/proc/%d/status", (int)thread);
+	status = fopen(path, "re");
+	while (status && !process && fgets(line, sizeof line, status))
+		sscanf(line, "Tgid: %d", &process);
+	if (status)
+		fclose(status);
+	return process;
+}
+
+static bool is_writer(const struct change *c, pid_t thread)
+{
+	pid_t process;
+
+	if (!c->writer || thread == c->writer)
+		return true;
+	process = process_of(thread);
+	return process && process == process_of(c->writer);
+}
+
+/* Who closed C's file meanwhile is answered after it; a refusal is the writer's to hear. */
+static void settle_waiters(struct writer *w, struct change *c, struct change *waiters)
+{
+	for (struct change *waiter = waiters, *next; waiter; waiter = next) {
+		bool writer = is_writer(c, waiter->asker);
+
+		next = waiter->next;
+		if (c->result < 0 && (writer || !is_refusal(c->result))) {
+			waiter->code = -c->result;
+			snprintf(waiter->why, sizeof waiter->why, "%s", c->err.why);
+		}
+		if (writer)
+			drafts_untold(w->fs->drafts, c->id, c->writer, NULL); /* it hears of it now */
+		writer_submit(w, waiter);
+	}
+}
+
+/* Its own outcome was logged with the change that it waited for. */
+static void told_waiter(struct writer *w, struct change *c)
+{
+	(void)w;
+	if (c->code)
+		c->result = pf_fail(&c->err, c->code, "%s", c->why);
+}
+
 static void stored_draft(struct writer *w, struct change *c)
 {
+	struct change *waiters = NULL, **flushed = c->asker_ino ? &waiters : NULL;
+
 	if (!c->content)
 		return;
 	if (c->result == 0 || is_refusal(c->result))
-		drafts_committed(w->fs->drafts, c->id, c->version);
+		drafts_committed(w->fs->drafts, c->id, c->version, c->writer,
+				 c->result < 0 && !is_writer(c, c->asker) ? &c->err : NULL, flushed);
 	else
-		drafts_failed(w->fs->drafts, c->id, c->version);
+		drafts_failed(w->fs->drafts, c->id, c->version, flushed);
+	if (flushed)
+		settle_waiters(w, c, waiters);
 }
 
 static void removed_file(struct writer *w, struct change *c)
@@ -219,7 +283,7 @@ static void removed_file(struct writer *w, struct change *c)
 static void renamed_file(struct writer *w, struct change *c)
 {
 	if (c->content && c->result == 0)
-		drafts_committed(w->fs->drafts, c->id, c->version);
+		drafts_committed(w->fs->drafts, c->id, c->version, 0, NULL, NULL);
 	removed_file(w, c);
 }
 
@@ -245,6 +309,7 @@ static const struct {
 	[CHANGE_WRITE] = { "write", apply_write, stored_draft },
 	[CHANGE_CLOSE] = { "close", apply_close, stored_draft },
 	[CHANGE_REFUSE] = { "close", apply_refuse, stored_draft },
+	[CHANGE_AWAIT] = { "close", apply_await, told_waiter },
 	[CHANGE_FORGET] = { "forget", apply_forget, NULL },
 	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL },
 	[CHANGE_VERDICT] = { "verdict", apply_verdict, told_outcome },

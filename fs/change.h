@@ -49,6 +49,7 @@ enum change_op {
 	CHANGE_WRITE,	/* id, content, len, mtime, version */
 	CHANGE_CLOSE,	/* the same, judgement */
 	CHANGE_REFUSE,	/* the same, code, why */
+	CHANGE_AWAIT,	/* code, why: what became of what it waited for (draft.h) */
 	CHANGE_FORGET,	/* id */
 	CHANGE_ARCHIVE, /* id */
 	CHANGE_VERDICT, /* verdicts */
@@ -69,6 +70,8 @@ struct change {
 	void (*answer)(struct change *change, int result);
 	void *request;
 	bool holds_directory; /* the caller holds a directory's lock until answered */
+	pid_t asker;	      /* the thread that asks; 0: not known here */
+	pid_t writer;	      /* who wrote what is closed */
 
 	int64_t parent, new_parent, id;
 	char name[256], new_name[256];

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "change.h"
 #include "fs.h"
 
 struct draft {
@@ -19,6 +20,16 @@ struct draft {
 	uint64_t stored; /* the version that the store has, unjudged */
 	bool judge;
 	bool too_large;
+	pid_t writer;
+	struct change *waiting;
+};
+
+/* A refusal that the writer has not heard of. */
+struct untold {
+	struct untold *next;
+	int64_t file;
+	pid_t writer;
+	pf_err why;
 };
 
 struct orphan {
@@ -34,6 +45,7 @@ struct drafts {
 	pthread_mutex_t lock; /* guards all below */
 	struct draft *buckets[BUCKETS];
 	struct orphan *orphans[BUCKETS];
+	struct untold *untold[BUCKETS];
 };
 
 static size_t bucket(int64_t file)
@@ -72,6 +84,10 @@ void drafts_free(struct drafts *drafts)
 			next = o->next;
 			free(o);
 		}
+		for (struct untold *u = drafts->untold[i], *next; u; u = next) {
+			next = u->next;
+			free(u);
+		}
 	}
 	pthread_mutex_destroy(&drafts->lock);
 	free(drafts);
@@ -93,6 +109,19 @@ static void drop(struct draft **link)
 
 	*link = draft->next;
 	draft_free(draft);
+}
+
+/* Takes what FILE's writer was not told; NULL where there is nothing. Lock held. */
+static struct untold *take_untold(struct drafts *drafts, int64_t file)
+{
+	struct untold **link = &drafts->untold[bucket(file)], *untold;
+
+	while (*link && (*link)->file != file)
+		link = &(*link)->next;
+	untold = *link;
+	if (untold)
+		*link = untold->next;
+	return untold;
 }
 
 /*
@@ -165,7 +194,8 @@ int drafts_refuse_size(const struct drafts *drafts, pf_err *err)
 		       drafts->max_size);
 }
 
-int drafts_write(struct drafts *drafts, int64_t file, const char *bytes, size_t len, int64_t offset, pf_err *err)
+int drafts_write(struct drafts *drafts, int64_t file, const char *bytes, size_t len, int64_t offset, pid_t writer,
+		 pf_err *err)
 {
 	bool fits = offset >= 0 && len <= drafts->max_size && (uint64_t)offset <= drafts->max_size - len;
 	struct draft *draft = lock_draft(drafts, file, false, err);
@@ -174,6 +204,8 @@ int drafts_write(struct drafts *drafts, int64_t file, const char *bytes, size_t 
 	if (!draft)
 		return -err->code;
 	draft->judge = true;
+	draft->writer = writer;
+	free(take_untold(drafts, file));
 	if (!fits) {
 		draft->too_large = true;
 		draft->version++;
@@ -276,6 +308,7 @@ bool drafts_take(struct drafts *drafts, int64_t file, bool for_flush, struct dra
 			copy->version = draft->version;
 			copy->judge = draft->judge;
 			copy->too_large = draft->too_large;
+			copy->writer = draft->writer;
 			if (for_flush) {
 				draft->taken = draft->version;
 				draft->judge = false;
@@ -287,30 +320,96 @@ bool drafts_take(struct drafts *drafts, int64_t file, bool for_flush, struct dra
 	return taken;
 }
 
-void drafts_committed(struct drafts *drafts, int64_t file, uint64_t version)
+bool drafts_wait(struct drafts *drafts, int64_t file, struct change *waiter)
+{
+	struct draft *draft;
+	bool waits;
+
+	pthread_mutex_lock(&drafts->lock);
+	draft = *find(drafts, file);
+	waits = draft && draft->taken && draft->taken == draft->version;
+	if (waits) {
+		waiter->next = draft->waiting;
+		draft->waiting = waiter;
+	}
+	pthread_mutex_unlock(&drafts->lock);
+	return waits;
+}
+
+bool drafts_untold(struct drafts *drafts, int64_t file, pid_t writer, pf_err *err)
+{
+	struct untold *untold;
+	bool mine;
+
+	pthread_mutex_lock(&drafts->lock);
+	untold = take_untold(drafts, file);
+	mine = untold && untold->writer == writer;
+	if (untold && !mine) {
+		untold->next = drafts->untold[bucket(file)];
+		drafts->untold[bucket(file)] = untold;
+	}
+	pthread_mutex_unlock(&drafts->lock);
+	if (!mine)
+		return false;
+	pf_fail(err, untold->why.code, "%s", untold->why.why);
+	free(untold);
+	return true;
+}
+
+/* Lock held; in one with what becomes of the draft, so that none comes in between. */
+static void take_waiters(struct draft *draft, uint64_t version, struct change **waiters)
+{
+	if (!waiters)
+		return;
+	*waiters = NULL;
+	if (draft && draft->taken == version) {
+		*waiters = draft->waiting;
+		draft->waiting = NULL;
+		draft->taken = 0;
+	}
+}
+
+/* Lock held. Without memory the writer will not hear of it; the error file says it all the same. */
+static void keep_untold(struct drafts *drafts, int64_t file, pid_t writer, const pf_err *why)
+{
+	struct untold *untold = malloc(sizeof *untold);
+
+	free(take_untold(drafts, file));
+	if (!untold)
+		return;
+	*untold = (struct untold){ drafts->untold[bucket(file)], file, writer, *why };
+	drafts->untold[bucket(file)] = untold;
+}
+
+void drafts_committed(struct drafts *drafts, int64_t file, uint64_t version, pid_t writer, const pf_err *untold,
+		      struct change **waiters)
 {
 	struct draft **link;
 
 	pthread_mutex_lock(&drafts->lock);
+	if (untold)
+		keep_untold(drafts, file, writer, untold);
 	link = find(drafts, file);
-	/* What was stored unjudged (fsync) still waits for its flush. */
-	if (*link && (*link)->version == version && !(*link)->judge)
+	take_waiters(*link, version, waiters);
+	/* What was stored unjudged (fsync) still waits for its flush; and one on its way is settled by its own. */
+	if (*link && (*link)->version == version && !(*link)->judge && (*link)->taken != version)
 		drop(link);
 	else if (*link)
 		(*link)->stored = version;
 	pthread_mutex_unlock(&drafts->lock);
 }
 
-void drafts_failed(struct drafts *drafts, int64_t file, uint64_t version)
+void drafts_failed(struct drafts *drafts, int64_t file, uint64_t version, struct change **waiters)
 {
 	struct draft *draft;
 
 	pthread_mutex_lock(&drafts->lock);
 	draft = *find(drafts, file);
-	if (draft && draft->taken == version) {
-		draft->taken = 0;
+	if (draft && draft->taken == version)
 		draft->judge = true;
-	}
+	take_waiters(draft, version, waiters);
+	if (draft && draft->taken == version)
+		draft->taken = 0;
 	pthread_mutex_unlock(&drafts->lock);
 }
 
@@ -356,6 +455,7 @@ bool drafts_forget(struct drafts *drafts, int64_t file)
 		*link = orphan->next;
 		if (*draft)
 			drop(draft);
+		free(take_untold(drafts, file));
 	}
 	pthread_mutex_unlock(&drafts->lock);
 	free(orphan);

@@ -132,8 +132,7 @@ int file_read(struct pf_fs *fs, struct node node, int64_t offset, size_t size, p
 int file_write(struct pf_fs *fs, struct node node, const char *bytes, size_t len, int64_t offset, struct change *change,
 	       pf_err *err)
 {
-	(void)change;
-	return drafts_write(fs->drafts, node.id, bytes, len, offset, err);
+	return drafts_write(fs->drafts, node.id, bytes, len, offset, change->asker, err);
 }
 
 int file_truncate(struct pf_fs *fs, struct node node, int64_t size, bool by_descriptor, pf_err *err)
@@ -162,6 +161,7 @@ static void take_copy(struct change *change, int64_t file, struct draft_copy *co
 	change->len = copy->len;
 	change->mtime = copy->mtime;
 	change->version = copy->version;
+	change->writer = copy->writer;
 }
 
 /* The parse happens here, on the serving thread; the writer only stores what came of it. */
@@ -193,8 +193,14 @@ int file_flush(struct pf_fs *fs, struct node node, struct change *change, pf_err
 {
 	struct draft_copy copy = { 0 };
 
-	if (!drafts_take(fs->drafts, node.id, true, &copy, err))
-		return err->code ? -err->code : 0;
+	if (!drafts_take(fs->drafts, node.id, true, &copy, err)) {
+		if (err->code)
+			return -err->code;
+		change->op = CHANGE_AWAIT;
+		if (drafts_wait(fs->drafts, node.id, change))
+			return 2;
+		return drafts_untold(fs->drafts, node.id, change->asker, err) ? -err->code : 0;
+	}
 	take_copy(change, node.id, &copy);
 	change->asker_ino = node_ino(node);
 	change->op = CHANGE_WRITE;

@@ -166,6 +166,7 @@ static struct change *start_change(fuse_req_t request, void (*answer)(struct cha
 	}
 	change->request = request;
 	change->answer = answer;
+	change->asker = fuse_req_ctx(request)->pid;
 	return change;
 }
 
@@ -181,10 +182,10 @@ static struct change *start_write(fuse_req_t request, bool has_side, void (*answ
 /* What a row's write side returned: queue, or answer at once. */
 static void finish(struct change *change, int result, const pf_err *err)
 {
-	struct ll *ll = ll_of(change->request);
-
+	if (result > 1)
+		return; /* it may be gone by now */
 	if (result > 0) {
-		writer_submit(ll->fs->writer, change);
+		writer_submit(ll_of(change->request)->fs->writer, change);
 		return;
 	}
 	if (result < 0 && err->code)
@@ -354,7 +355,8 @@ static int emit(struct node_listing *base, const char *name, struct node node, c
 	/* Inode 0: the kernel takes the name alone, and looks it up when somebody asks for more. */
 	struct fuse_entry_param entry = { .attr = { .st_ino = node_ino(node), .st_mode = node_kinds[node.kind].mode } };
 
-	/* The kernel would refuse the whole directory for one such name, which only a database made by hand can have. */
+	/* The kernel would refuse the whole directory for one such name, which only a database made by hand can have.
+	 */
 	if (!node_name_valid(name)) {
 		pf_log(PF_LOG_DEBUG, "a name that cannot be one is not listed");
 		return 0;

@@ -136,7 +136,8 @@ struct node_kind {
 
 	/*
 	 * Write side, NULL where read-only (EROFS). Each returns 0: done; 1: CHANGE is
-	 * filled, to be queued; or minus an errno value.
+	 * filled, to be queued; 2: CHANGE was taken, and is answered later; or minus an
+	 * errno value.
 	 */
 	int (*write)(struct pf_fs *fs, struct node node, const char *bytes, size_t len, int64_t offset,
 		     struct change *change, pf_err *err);

@@ -347,8 +347,7 @@ static const char *const hostile[] = {
 	"DROP VIEW pattern_sizes; CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 1",
 	"CREATE TRIGGER evil AFTER INSERT ON history BEGIN DELETE FROM sightings; END",
 	"CREATE TRIGGER evil AFTER INSERT ON history BEGIN SELECT writefile('/tmp/pf-evil', 'x'); END",
-	"DROP TABLE notes; CREATE VIEW notes AS SELECT load_extension('/tmp/x') AS id, 1 AS parent, 1 AS kind,"
-	" 'a' AS name, 1 AS listed, 1 AS mtime, 1 AS size, 'x' AS text",
+	"DROP TABLE notes; CREATE VIEW notes AS SELECT load_extension('/tmp/x') AS id",
 	"PRAGMA user_version = 1",
 	"PRAGMA user_version = -1",
 	"PRAGMA application_id = 7",

@@ -185,3 +185,69 @@ full_disk() {
     '[2,[false,true]]'
   equal "$(jq -r '.components[0].previous_file' "$IN/one.py.receipt.json")" both.py
 }
+
+@test "who wrote is told, though a process that it forked closed the file before" {
+  python3 - "$IN" <<'PYTHON'
+import os, sys, threading
+incoming = sys.argv[1]
+
+def close_in_a_child(fd):
+    child = os.fork()
+    if child == 0:
+        refused(fd)
+        os._exit(0)
+    os.waitpid(child, 0)
+
+def refused(fd):
+    try:
+        os.close(fd)
+    except OSError:
+        return True
+    return False
+
+def written(text):
+    fd = os.open(incoming + "/x.py", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.write(fd, text)
+    return fd
+
+fd = written(b"class Broken(:\n")
+close_in_a_child(fd)
+assert refused(fd)
+# Once: what is closed again unchanged is no submission.
+assert not refused(os.open(incoming + "/x.py", os.O_RDONLY))
+
+# What is written after that counts alone.
+fd = written(b"class Broken(:\n")
+close_in_a_child(fd)
+os.ftruncate(fd, 0)
+os.pwrite(fd, b"from airflow.models import BaseOperator\n\n\nclass FineOperator(BaseOperator):\n    pass\n", 0)
+assert not refused(fd)
+
+# Many at a time: whoever wrote is told, none waits for ever.
+def many(n):
+    fd = written(b"class Broken(:\n" + b"#" * n)
+    children = []
+    for _ in range(5):
+        child = os.fork()
+        if child == 0:
+            refused(fd)
+            os._exit(0)
+        children.append(child)
+    told = refused(fd)
+    for child in children:
+        os.waitpid(child, 0)
+    assert told, n
+
+for n in range(60):
+    many(n)
+
+# Another thread of the writer's is the writer.
+fd = written(b"class Broken(:\\n")
+answers = []
+thread = threading.Thread(target=lambda: answers.append(refused(fd)))
+thread.start()
+thread.join()
+assert answers == [True]
+assert not refused(os.open(incoming + "/x.py", os.O_RDONLY))
+PYTHON
+}
