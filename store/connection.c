@@ -356,6 +356,25 @@ int connection_open(const char *path, enum connection_mode mode, enum pf_sync sy
 	return 0;
 }
 
+int connection_open_memory(struct connection **conn, pf_err *err)
+{
+	struct connection *made = calloc(1, sizeof *made);
+	int rc;
+
+	*conn = NULL;
+	if (!made)
+		return no_memory(err);
+	rc = sqlite3_open_v2(":memory:", &made->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = rc == SQLITE_OK ? search_functions(made, err) : connection_fail(made, rc, err);
+	if (rc < 0) {
+		connection_close(made);
+		return rc;
+	}
+	*conn = made;
+	return 0;
+}
+
 void connection_close(struct connection *conn)
 {
 	if (!conn)

@@ -586,10 +586,16 @@ int schema_ready(struct connection *conn, const char *path, bool writable, bool 
 			return rc;
 	}
 	if (version == SCHEMA_VERSION)
-		return 0;
+		return model_compare(conn, path, SCHEMA_VERSION, MODEL_ALL, err);
 	if (!writable)
 		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
 	*upgraded = version > 0;
-	return schema_upgrade(conn, SCHEMA_VERSION, err);
+	if (!*upgraded)
+		return schema_upgrade(conn, SCHEMA_VERSION, err);
+	/* What is foreign must not act on the upgrade either. */
+	rc = model_compare(conn, path, (int)version, MODEL_FOREIGN, err);
+	if (rc == 0)
+		rc = schema_upgrade(conn, SCHEMA_VERSION, err);
+	return rc < 0 ? rc : model_compare(conn, path, SCHEMA_VERSION, MODEL_ALL, err);
 }
