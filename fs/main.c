@@ -21,6 +21,7 @@
 
 #include "ll.h"
 #include "log.h"
+#include "maintain.h"
 #include "options.h"
 
 /* ---- Is the place fit to mount on? ---- */
@@ -275,7 +276,7 @@ int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	pf_err err = { 0 };
-	int result = options_parse(argc, argv, &options, &err);
+	int result = options_parse(argc, argv, &options, &err), status = 0;
 
 	return_memory();
 	pf_log_verbose(options.debug);
@@ -283,10 +284,16 @@ int main(int argc, char **argv)
 		options_usage();
 	else if (result == 0 && options.version)
 		printf("patternfs %s (libfuse %s)\n", PF_VERSION, fuse_pkgversion());
+	else if (result == 0 && options.check)
+		status = maintain_check(options.database, &err);
+	else if (result == 0 && options.backup)
+		result = maintain_backup(options.database, options.mountpoint, &err);
 	else if (result == 0)
 		result = run(&options, &err);
-	if (result < 0)
+	if (err.code)
 		pf_log(PF_LOG_ERROR, "%s", err.why);
+	if (result < 0)
+		status = options.check ? MAINTAIN_UNREADABLE : 1;
 	options_free(&options);
-	return result < 0 ? 1 : 0;
+	return status;
 }

@@ -69,7 +69,7 @@ int connection_fail(struct connection *conn, int rc, pf_err *err)
 	if (code == EUCLEAN)
 		return pf_fail(err, code,
 			       "%s: the database is corrupt (%s): restore a backup, or save what can be read with "
-			       "sqlite3's .recover",
+			       "sqlite3's .dump",
 			       conn && conn->db ? sqlite3_db_filename(conn->db, "main") : "?", words);
 	return pf_fail(err, code, "the database failed: %s (SQLite %d)", words, rc);
 }

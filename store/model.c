@@ -6,7 +6,7 @@
  */
 #include "store-internal.h"
 
-#define MENDED "restore a backup, or save what can be read with sqlite3's .recover"
+#define MENDED "restore a backup, or save what can be read with sqlite3's .dump"
 
 struct comparison {
 	struct connection *conn; /* the database's */

@@ -560,7 +560,13 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
-int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
+int schema_make(struct connection *conn, pf_err *err)
+{
+	return schema_upgrade(conn, SCHEMA_VERSION, err);
+}
+
+/* *VERSION is that of its schema, 0 where it is empty. */
+static int identify(struct connection *conn, const char *path, int64_t *version_found, pf_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int rc = connection_ask(conn, "PRAGMA application_id", &application);
@@ -579,6 +585,25 @@ int schema_ready(struct connection *conn, const char *path, bool writable, bool 
 			       path, (long long)version, SCHEMA_VERSION);
 	if (version < 0 || (version > 0 && tables == 0))
 		return schema_unreadable(conn, path, SQLITE_CORRUPT, err);
+	*version_found = version;
+	return 0;
+}
+
+int schema_identify(struct connection *conn, const char *path, pf_err *err)
+{
+	int64_t version;
+	int rc = identify(conn, path, &version, err);
+
+	return rc == 0 && version == 0 ? not_ours(path, err) : rc;
+}
+
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
+{
+	int64_t version;
+	int rc = identify(conn, path, &version, err);
+
+	if (rc < 0)
+		return rc;
 	if (writable) {
 		/* Kept in the file; set again where somebody changed it, for readers would wait for the writer. */
 		rc = connection_exec(conn, "PRAGMA journal_mode = WAL", err);

@@ -148,6 +148,13 @@ int no_memory(pf_err *err);
 int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
 /* The migrations that are missing, up to version TO. */
 int schema_upgrade(struct connection *conn, int to, pf_err *err);
+/* The first half of that: whether it is of this patternfs at all. EINVAL. */
+int schema_identify(struct connection *conn, const char *path, pf_err *err);
+/* All of it, in an empty database. */
+int schema_make(struct connection *conn, pf_err *err);
+/* Words the failure RC (an SQLite result) of the first look into PATH. */
+int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
+
 /* ---- model.c ---- */
 
 enum model_part {
@@ -160,11 +167,6 @@ enum model_part {
  * names PATH and the object.
  */
 int model_compare(struct connection *conn, const char *path, int version, enum model_part part, pf_err *err);
-
-/* ---- schema.c ---- */
-
-/* Words the failure RC (an SQLite result) of the first look into PATH. */
-int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
 
 /* ---- confidence.c ---- */
 
@@ -218,6 +220,8 @@ int lease_begin(pf_store *store, struct lease *lease, pf_err *err);
 int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err);
 void lease_end(struct lease *lease);
 
+/* A connection of its own that reads the database at PATH; the caller's to close. */
+int store_peek(const char *path, struct connection **conn, pf_err *err);
 size_t store_max_source(const pf_store *store);
 
 /* ---- txn.c ---- */

@@ -13,7 +13,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
-#include <sqlite3.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "store.h"
+#include "tamper.h"
 
 enum { SECONDS = 60, MANY = 4096, CASES = 200, SEED = 20240611, DIRECTORIES = 64 };
 enum { OK = 0, REFUSED = 10, BROKEN_PROMISE = 11 };
@@ -694,41 +695,6 @@ static const struct {
 	{ "ids at the end", "UPDATE sqlite_sequence SET seq = 9223372036854775807" },
 };
 
-/* Runs the statements that SQL answers, one a row. */
-static int run_answers(sqlite3 *db, const char *sql)
-{
-	char **rows_of = NULL;
-	int count = 0, rc = sqlite3_get_table(db, sql, &rows_of, &count, NULL, NULL);
-
-	for (int i = 1; rc == SQLITE_OK && i <= count; i++)
-		rc = sqlite3_exec(db, rows_of[i], NULL, NULL, NULL);
-	sqlite3_free_table(rows_of);
-	return rc;
-}
-
-/* By somebody whom no rule of the schema binds. */
-static bool edit(const char *name, const char *sql)
-{
-	sqlite3 *db;
-	int rc = sqlite3_open(name, &db);
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db,
-				  "PRAGMA ignore_check_constraints = ON; CREATE TEMP TABLE guards AS"
-				  " SELECT name, sql FROM main.sqlite_schema WHERE type = 'trigger'",
-				  NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = run_answers(db, "SELECT 'DROP TRIGGER ' || name FROM temp.guards");
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
-	if (rc == SQLITE_OK)
-		rc = run_answers(db, "SELECT sql FROM temp.guards");
-	if (rc != SQLITE_OK)
-		printf("not ok: %s: %s\n", sql, sqlite3_errmsg(db));
-	sqlite3_close(db);
-	return rc == SQLITE_OK;
-}
-
 static int row_cases(const char *good, const char *name)
 {
 	struct bytes bytes = read_all(good);
@@ -736,7 +702,7 @@ static int row_cases(const char *good, const char *name)
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		write_all_bytes(name, bytes.at, bytes.len);
-		failed += !edit(name, rows[i].sql) || try(rows[i].what, name, true) || try(rows[i].what, name, false);
+		failed += !tamper(name, rows[i].sql) || try(rows[i].what, name, true) || try(rows[i].what, name, false);
 	}
 	free(bytes.at);
 	return failed;

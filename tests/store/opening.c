@@ -98,14 +98,14 @@ static void corrupt(void **state)
 	assert_null(open_at(path, false, &err));
 	snprintf(why, sizeof why,
 		 "%s: the database is corrupt (database disk image is malformed): restore a backup, or save what can "
-		 "be read with sqlite3's .recover",
+		 "be read with sqlite3's .dump",
 		 path);
 	assert_string_equal(err.why, why);
 	assert_int_equal(err.code, EUCLEAN);
 }
 
 /* Runs SQL as somebody may who has the file; no rule binds them. */
-static void tamper(struct fixture *f, const char *sql)
+static void run_closed(struct fixture *f, const char *sql)
 {
 	pf_store_close(f->store);
 	f->store = NULL;
@@ -136,13 +136,13 @@ static void schemas_of_others(void **state)
 		{ "DROP VIEW directory_sums; CREATE VIEW directory_sums AS SELECT 1 AS scope",
 		  "DROP VIEW directory_sums", EUCLEAN,
 		  "the database is corrupt: the view directory_sums is not as patternfs makes it: restore a backup, or "
-		  "save what can be read with sqlite3's .recover" },
+		  "save what can be read with sqlite3's .dump" },
 		{ "SELECT 1", "SELECT 1", EUCLEAN,
 		  "the database is corrupt: the view directory_sums is missing: restore a backup, or save what can be "
-		  "read with sqlite3's .recover" },
+		  "read with sqlite3's .dump" },
 		{ "CREATE TABLE directory_sums (scope)", "DROP TABLE directory_sums", EUCLEAN,
 		  "the database is corrupt: the view directory_sums is not as patternfs makes it: restore a backup, or "
-		  "save what can be read with sqlite3's .recover" },
+		  "save what can be read with sqlite3's .dump" },
 	};
 	struct fixture *f = *state;
 	char *view;
@@ -150,7 +150,7 @@ static void schemas_of_others(void **state)
 	pf_err err;
 
 	view = strdup(ask_text(f, "SELECT sql FROM sqlite_schema WHERE name = 'directory_sums'"));
-	tamper(f, "SELECT 1");
+	run_closed(f, "SELECT 1");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		run_sql(f, rows[i].sql);
 		snprintf(why, sizeof why, "%s: %s", f->path, rows[i].why);
@@ -170,7 +170,7 @@ static void what_lies_beside_is_tolerated(void **state)
 {
 	struct fixture *f = *state;
 
-	tamper(f, "CREATE TABLE mine (x REFERENCES code_patterns (id)); CREATE INDEX mine_x ON mine (x);"
+	run_closed(f, "CREATE TABLE mine (x REFERENCES code_patterns (id)); CREATE INDEX mine_x ON mine (x);"
 		  "CREATE VIEW my_view AS SELECT * FROM code_patterns; CREATE INDEX my_index ON history (note);"
 		  "CREATE VIRTUAL TABLE my_words USING fts5 (words); ANALYZE");
 	fixture_reopen(f);
@@ -193,7 +193,7 @@ static void triggers_in_older_schemas(void **state)
 	char why[512];
 	pf_err err;
 
-	tamper(f, WITHOUT_VERSION_4 "CREATE TRIGGER evil AFTER UPDATE ON code_patterns BEGIN DELETE FROM sources; END;"
+	run_closed(f, WITHOUT_VERSION_4 "CREATE TRIGGER evil AFTER UPDATE ON code_patterns BEGIN DELETE FROM sources; END;"
 				    "PRAGMA user_version = 2; DROP VIEW pattern_sizes;"
 				    "CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2");
 	assert_null(open_at(f->path, false, &err));
