@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -272,6 +273,20 @@ static void return_memory(void)
 #endif
 }
 
+/*
+ * A core dump would hold the sources of many users, in a file of another mode than theirs. Not where requests are
+ * logged, for debugging; sanitizers look into the process themselves.
+ */
+static void keep_memory_private(const struct options *options)
+{
+#ifndef PF_SANITIZED
+	if (!options->debug)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else
+	(void)options;
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
@@ -279,6 +294,7 @@ int main(int argc, char **argv)
 	int result = options_parse(argc, argv, &options, &err), status = 0;
 
 	return_memory();
+	keep_memory_private(&options);
 	pf_log_verbose(options.debug);
 	if (result == 0 && options.help)
 		options_usage();
