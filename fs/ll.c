@@ -67,7 +67,7 @@ static struct stat stat_of(const struct ll *ll, struct node node, const struct n
 		.st_gid = ll->one_gid || attr->gid < 0 ? ll->gid : (gid_t)attr->gid,
 		.st_size = attr->size,
 		.st_blksize = 4096,
-		.st_blocks = (attr->size + 511) / 512,
+		.st_blocks = attr->size / 512 + (attr->size % 512 > 0),
 		.st_atim = timespec_of(attr->atime),
 		.st_mtim = timespec_of(attr->mtime),
 		.st_ctim = timespec_of(attr->ctime),

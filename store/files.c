@@ -15,6 +15,14 @@ static int no_file(pf_err *err)
 
 /* ---- reading ---- */
 
+/* Directories and files are all there is, whatever a hostile file says of links and devices. */
+static mode_t mode_of(int64_t stored)
+{
+	mode_t mode = (mode_t)stored;
+
+	return (mode & PERMISSIONS) | (S_ISDIR(mode) ? S_IFDIR : S_IFREG);
+}
+
 static void row_of(struct query *q, struct file_row *row)
 {
 	const char *name = column_text(q, 11);
@@ -23,7 +31,7 @@ static void row_of(struct query *q, struct file_row *row)
 		.file = {
 			.id = column_int(q, 0),
 			.parent = column_int(q, 1),
-			.mode = (mode_t)column_int(q, 2),
+			.mode = mode_of(column_int(q, 2)),
 			.uid = column_int(q, 3),
 			.gid = column_int(q, 4),
 			.size = column_int(q, 5),

@@ -4,10 +4,12 @@
  * crash, a hang, or a name that a directory cannot show.
  *
  *     hostile [CASES [SEED]]
+ *     hostile write DIRECTORY
  *
  * damages a good database in CASES places, a bit or a piece of it each, and
  * then makes rows by hand that no store writes. Each case is walked in a child
- * of its own. Runs best with AddressSanitizer and UBSan.
+ * of its own. Runs best with AddressSanitizer and UBSan. The second form leaves
+ * the databases with such rows in DIRECTORY, N.db, for who would mount them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -34,7 +36,8 @@ struct walk {
 	pf_extractor *extractor;
 	pf_text text;
 	pf_err err;
-	int64_t ids[MANY], mtimes[MANY];
+	int64_t ids[MANY];
+	bool is_directory[MANY];
 	size_t count;
 	int64_t pattern, component; /* the last that was listed */
 	const char *where;
@@ -136,7 +139,9 @@ static int keep_file(void *arg, const pf_file *file)
 	struct walk *w = arg;
 
 	given(w, file->name);
-	w->mtimes[w->count] = S_ISDIR(file->mode);
+	if (!S_ISDIR(file->mode) && !S_ISREG(file->mode))
+		broken_promise(w, "%s is neither a file nor a directory", file->name);
+	w->is_directory[w->count] = S_ISDIR(file->mode);
 	return keep(w, file->id);
 }
 
@@ -230,7 +235,7 @@ static void walk_incoming(struct walk *w)
 		for (size_t k = 0; k < w->count; k++) {
 			pf_file file;
 
-			if (w->mtimes[k] && known < DIRECTORIES)
+			if (w->is_directory[k] && known < DIRECTORIES)
 				directories[known++] = w->ids[k];
 			said(w, pf_store_file_stat(w->store, w->ids[k], &file, &w->err));
 			said(w, pf_store_file_content(w->store, w->ids[k], EMPTIED(w), &w->err));
@@ -484,7 +489,7 @@ static struct bytes read_all(const char *name)
 
 static void write_all_bytes(const char *name, const unsigned char *at, size_t len)
 {
-	char other[256];
+	char other[4096 + 8];
 	FILE *file = fopen(name, "wb");
 
 	if (!file || fwrite(at, 1, len, file) != len || fclose(file) != 0)
@@ -590,7 +595,7 @@ static int damaged_cases(const char *good, const char *name, int cases, uint64_t
 /* ---- rows that no store writes ---- */
 
 static const struct {
-	const char *what;
+	const char *what; /* in brackets: not even the root can be looked at; not for mounts */
 	const char *sql;
 } rows[] = {
 	{ "data that is no JSON", "UPDATE code_patterns SET pattern_data = 'no { JSON', mtime = mtime + 1" },
@@ -642,9 +647,11 @@ static const struct {
 				      "UPDATE files SET mode = 16877 WHERE id > 1" },
 	{ "incoming in incoming", "UPDATE files SET parent = 1 WHERE id = 1" },
 	{ "incoming is no directory", "UPDATE files SET mode = 33188 WHERE id = 1" },
-	{ "no incoming", "DELETE FROM files WHERE id = 1" },
+	{ "(no incoming)", "DELETE FROM files WHERE id = 1" },
 	{ "files of odd kinds", "UPDATE files SET mode = -1 WHERE id > 1" },
-	{ "implicit directories in each other",
+	{ "links and devices", "UPDATE files SET mode = CASE id % 3 WHEN 0 THEN 41471 WHEN 1 THEN 8630 ELSE 25014 END"
+			       " WHERE id > 1" },
+	{ "(implicit directories in each other)",
 	  "UPDATE files SET parent = 3, implicit = 1, listed = id % 2, mode = 16877 WHERE id = 2;"
 	  "UPDATE files SET parent = 2, implicit = 1, mode = 16877 WHERE id = 3" },
 	{ "huge counts", "UPDATE code_patterns SET success_count = 9223372036854775807,"
@@ -656,12 +663,18 @@ static const struct {
 			    " mtime = mtime + 1;"
 			    "UPDATE components SET success_count = -9223372036854775808, failure_count = -1,"
 			    " pattern_count = -1000000, path_bytes = -1, mtime = mtime + 1" },
-	{ "huge totals", "UPDATE directories SET patterns = 9223372036854775807, success = 9223372036854775807,"
-			 " failure = 9223372036854775807, high = 9223372036854775807,"
-			 " confidence_ppb = 9223372036854775807;"
-			 "UPDATE component_totals SET components = 9223372036854775807;"
-			 "UPDATE component_places SET components = 9223372036854775807" },
-	{ "totals below 0", "UPDATE directories SET patterns = -9223372036854775808, success = -1" },
+	{ "huge totals", "UPDATE directories SET patterns = 100000000000000000, success = 100000000000000000,"
+			 " failure = 100000000000000000, high = 100000000000000000,"
+			 " confidence_ppb = 100000000000000000;"
+			 "UPDATE component_totals SET components = 100000000000000000;"
+			 "UPDATE component_places SET components = 100000000000000000" },
+	{ "(totals that have no sum)",
+	  "UPDATE directories SET patterns = 9223372036854775807, success = 9223372036854775807,"
+	  " failure = 9223372036854775807, high = 9223372036854775807,"
+	  " confidence_ppb = 9223372036854775807;"
+	  "UPDATE component_totals SET components = 9223372036854775807;"
+	  "UPDATE component_places SET components = 9223372036854775807" },
+	{ "totals below 0", "UPDATE directories SET patterns = -1000, success = -1" },
 	{ "the last time there is", "UPDATE code_patterns SET mtime = 9223372036854775807;"
 				    "UPDATE components SET mtime = 9223372036854775807;"
 				    "UPDATE directories SET mtime = 9223372036854775807;"
@@ -708,12 +721,36 @@ static int row_cases(const char *good, const char *name)
 	return failed;
 }
 
+/* 1.db and so on, and the good one, 0.db. */
+static int write_rows(const char *directory_name)
+{
+	char good[4096], name[4096];
+	struct bytes bytes;
+	int failed = 0;
+
+	snprintf(good, sizeof good, "%s/0.db", directory_name);
+	make_good(good);
+	bytes = read_all(good);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		if (*rows[i].what == '(')
+			continue;
+		snprintf(name, sizeof name, "%s/%zu.db", directory_name, i + 1);
+		write_all_bytes(name, bytes.at, bytes.len);
+		failed += !tamper(name, rows[i].sql);
+		printf("%s: %s\n", name, rows[i].what);
+	}
+	free(bytes.at);
+	return failed != 0;
+}
+
 int main(int argc, char **argv)
 {
 	char directory_name[] = "/tmp/pf-hostile-XXXXXX", good[64], name[64], command[64];
 	int cases = argc > 1 ? atoi(argv[1]) : CASES, failed;
 	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : SEED;
 
+	if (argc == 3 && strcmp(argv[1], "write") == 0)
+		return write_rows(argv[2]);
 	setvbuf(stdout, NULL, _IOLBF, 0); /* nothing of it crosses a fork */
 	if (!mkdtemp(directory_name))
 		return 1;
