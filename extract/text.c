@@ -402,6 +402,8 @@ void pf_json_ratio(pf_json *json, const char *key, double value)
 
 	lead(json, key);
 	len = (size_t)snprintf(digits, sizeof digits, "%.3f", value);
+	if (len >= sizeof digits) /* of no ratio */
+		len = sizeof digits - 1;
 	while (len > 2 && digits[len - 1] == '0' && digits[len - 2] != '.')
 		len--;
 	pf_text_add(json->out, digits, len);

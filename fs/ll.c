@@ -67,7 +67,7 @@ static struct stat stat_of(const struct ll *ll, struct node node, const struct n
 		.st_gid = ll->one_gid || attr->gid < 0 ? ll->gid : (gid_t)attr->gid,
 		.st_size = attr->size,
 		.st_blksize = 4096,
-		.st_blocks = (attr->size + 511) / 512,
+		.st_blocks = attr->size / 512 + (attr->size % 512 > 0),
 		.st_atim = timespec_of(attr->atime),
 		.st_mtim = timespec_of(attr->mtime),
 		.st_ctim = timespec_of(attr->ctime),
@@ -355,12 +355,6 @@ static int emit(struct node_listing *base, const char *name, struct node node, c
 	/* Inode 0: the kernel takes the name alone, and looks it up when somebody asks for more. */
 	struct fuse_entry_param entry = { .attr = { .st_ino = node_ino(node), .st_mode = node_kinds[node.kind].mode } };
 
-	/* The kernel would refuse the whole directory for one such name, which only a database made by hand can have.
-	 */
-	if (!node_name_valid(name)) {
-		pf_log(PF_LOG_DEBUG, "a name that cannot be one is not listed");
-		return 0;
-	}
 	if (attr)
 		entry = entry_of(ll_of(listing->request), node, attr);
 	return add_entry(listing, name, &entry, cookie + DOTS);

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 
 #include "ll.h"
 #include "log.h"
+#include "maintain.h"
 #include "options.h"
 
 /* ---- Is the place fit to mount on? ---- */
@@ -271,22 +273,43 @@ static void return_memory(void)
 #endif
 }
 
+/*
+ * A core dump would hold the sources of many users, in a file of another mode than theirs. Not where requests are
+ * logged, for debugging; sanitizers look into the process themselves.
+ */
+static void keep_memory_private(const struct options *options)
+{
+#ifndef PF_SANITIZED
+	if (!options->debug)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#else
+	(void)options;
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = { 0 };
 	pf_err err = { 0 };
-	int result = options_parse(argc, argv, &options, &err);
+	int result = options_parse(argc, argv, &options, &err), status = 0;
 
 	return_memory();
+	keep_memory_private(&options);
 	pf_log_verbose(options.debug);
 	if (result == 0 && options.help)
 		options_usage();
 	else if (result == 0 && options.version)
 		printf("patternfs %s (libfuse %s)\n", PF_VERSION, fuse_pkgversion());
+	else if (result == 0 && options.check)
+		status = maintain_check(options.database, &err);
+	else if (result == 0 && options.backup)
+		result = maintain_backup(options.database, options.mountpoint, &err);
 	else if (result == 0)
 		result = run(&options, &err);
-	if (result < 0)
+	if (err.code)
 		pf_log(PF_LOG_ERROR, "%s", err.why);
+	if (result < 0)
+		status = options.check ? MAINTAIN_UNREADABLE : 1;
 	options_free(&options);
-	return result < 0 ? 1 : 0;
+	return status;
 }

@@ -116,30 +116,6 @@ bool node_from_ino(uint64_t ino, struct node *node)
 	return true;
 }
 
-static bool name_of(const char *name, size_t len)
-{
-	return len > 0 && len <= NAME_MAX && !(len == 1 && name[0] == '.') &&
-	       !(len == 2 && name[0] == '.' && name[1] == '.');
-}
-
-bool node_name_valid(const char *name)
-{
-	return !strchr(name, '/') && name_of(name, strlen(name));
-}
-
-bool node_path_valid(const char *path)
-{
-	for (;;) {
-		size_t len = strcspn(path, "/");
-
-		if (!name_of(path, len))
-			return false;
-		if (!path[len])
-			return true;
-		path += len + 1;
-	}
-}
-
 void node_attr_fill(struct node node, int64_t size, int64_t mtime, int64_t subdirectories, struct node_attr *attr)
 {
 	const struct node_kind *kind = &node_kinds[node.kind];

@@ -156,11 +156,6 @@ struct node_kind {
 
 extern const struct node_kind node_kinds[NODE_KIND_COUNT];
 
-/* A name that a directory may have: neither empty, `.` or `..`, nor with a slash, nor too long. */
-bool node_name_valid(const char *name);
-/* Such names, with a slash between each two: a path that stays below where it begins. */
-bool node_path_valid(const char *path);
-
 /* The same through the table, with what is common to all kinds. */
 int node_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err);
 /*

@@ -23,6 +23,8 @@ static const struct fuse_opt specs[] = {
 	OPTION("--help", help, 1),
 	OPTION("-V", version, 1),
 	OPTION("--version", version, 1),
+	OPTION("--check", check, 1),
+	OPTION("--backup", backup, 1),
 	OPTION("ro", read_only, 1),
 	OPTION("rw", read_write, 1),
 	OPTION("uid=%u", uid, 0),
@@ -41,6 +43,8 @@ static const struct fuse_opt specs[] = {
 void options_usage(void)
 {
 	printf("usage: patternfs [-o options] [DATABASE] MOUNTPOINT\n"
+	       "       patternfs --check DATABASE\n"
+	       "       patternfs --backup DATABASE FILE\n"
 	       "\n"
 	       "Mounts the patterns that Airflow components taught. DATABASE is made where it is\n"
 	       "absent; default: $XDG_DATA_HOME/patternfs/patterns.db. fusermount3 -u MOUNTPOINT\n"
@@ -48,6 +52,10 @@ void options_usage(void)
 	       "\n"
 	       "  -f  stay in the foreground     -d  the same, and log every request\n"
 	       "  -s  one serving thread         -h  this help      -V  version\n"
+	       "\n"
+	       "  --check                        look whether it is whole, a line for each finding;\n"
+	       "                                 status 0: it is, 1: it is not, 2: it cannot be read\n"
+	       "  --backup                       copy it, also while it is mounted; FILE must not exist\n"
 	       "\n"
 	       "  -o allow_other                 let other users in\n"
 	       "  -o uid=N,gid=N,umask=OCTAL     who owns the files, and what is hidden of their modes\n"
@@ -182,6 +190,26 @@ static int check(const struct options *options, int words, pf_err *err)
 	return 0;
 }
 
+/* --check and --backup. */
+static int take_care_of(struct options *options, const struct positional *positional, pf_err *err)
+{
+	int result;
+
+	if (options->check && options->backup)
+		return pf_fail(err, EINVAL, "--check and --backup: one at a time");
+	if (options->check && positional->count != 1)
+		return pf_fail(err, EINVAL, "expected: patternfs --check DATABASE (-h for more)");
+	if (options->backup && positional->count != 2)
+		return pf_fail(err, EINVAL, "expected: patternfs --backup DATABASE FILE (-h for more)");
+	if (options->args.argc > 1)
+		return pf_fail(err, EINVAL, "%s: an option of mounts, and nothing is mounted here",
+			       options->args.argv[1]);
+	result = absolute(positional->words[0], &options->database, err);
+	if (result == 0 && options->backup)
+		result = absolute(positional->words[1], &options->mountpoint, err);
+	return result;
+}
+
 static int take_positional(struct options *options, const struct positional *positional, pf_err *err)
 {
 	int result = check(options, positional->count, err);
@@ -208,6 +236,8 @@ int options_parse(int argc, char **argv, struct options *options, pf_err *err)
 		return pf_fail(err, EINVAL, "cannot read the options (-h for help)");
 	if (fuse_opt_parse(&options->args, &positional, NULL, each_argument) < 0)
 		result = pf_fail(err, ENOMEM, "no memory to start");
+	else if (!options->help && !options->version && (options->check || options->backup))
+		result = take_care_of(options, &positional, err);
 	else if (!options->help && !options->version)
 		result = take_positional(options, &positional, err);
 	free(positional.words[0]);

@@ -8,9 +8,10 @@
 
 struct options {
 	char *database;	  /* absolute; owned */
-	char *mountpoint; /* absolute; owned */
+	char *mountpoint; /* absolute; owned; the copy's name, of a backup */
 	int foreground, debug, single_threaded;
 	int help, version;
+	int check, backup; /* instead of mounting */
 	int read_only, read_write;
 	unsigned uid, gid, umask;
 	int has_uid, has_gid, has_umask;

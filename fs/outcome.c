@@ -363,7 +363,7 @@ static struct node outcome_beside(struct node error)
 static int totals_of(struct pf_fs *fs, struct node node, pf_text *out, int64_t *mtime, pf_err *err)
 {
 	int64_t success, failure;
-	double confidence;
+	double confidence, all;
 	pf_json number = pf_json_start(out, true);
 	int result;
 
@@ -386,7 +386,8 @@ static int totals_of(struct pf_fs *fs, struct node node, pf_text *out, int64_t *
 		failure = totals.failure;
 		*mtime = totals.mtime;
 	}
-	confidence = success + failure ? (double)success / (double)(success + failure) : 1.0;
+	all = (double)success + (double)failure;
+	confidence = all != 0 ? (double)success / all : 1.0;
 	pf_text_printf(out, "success %lld\nfailure %lld\nconfidence ", (long long)success, (long long)failure);
 	pf_json_ratio(&number, NULL, confidence);
 	/* As long whatever the counts are: who knows the length of before reads all of after. */

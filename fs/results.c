@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node.h"
-
 struct row {
 	int64_t id;
 	int64_t mtime;
@@ -23,12 +21,7 @@ static int collect(void *arg, const pf_result *result)
 {
 	struct collector *c = arg;
 	const char *slash = strrchr(result->path, '/');
-	struct row row;
-
-	/* Only a database made by hand can have such; a link must not lead out of the mount. */
-	if (!node_path_valid(result->path))
-		return 0;
-	row = (struct row){
+	struct row row = {
 		.id = result->id,
 		.mtime = result->mtime,
 		.path = (uint32_t)c->strings.len,

@@ -75,8 +75,8 @@ int pf_store_component_list(pf_store *store, int64_t after, int (*each)(void *ar
 	while ((rc = query_row(&q, err)) > 0) {
 		pf_component_entry entry = entry_of(&q);
 
-		if (!entry.name)
-			return no_memory(err);
+		if (!column_name(&q, 1, name_is_learned, &entry.name))
+			continue;
 		if (each(arg, &entry))
 			return 0;
 	}

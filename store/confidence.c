@@ -27,13 +27,15 @@ double wilson_lower_bound(int64_t success, int64_t failure)
 
 double confidence_score(int64_t success, int64_t failure)
 {
-	return success + failure > 0 ? (double)success / (double)(success + failure) : 0.0;
+	double all = (double)success + (double)failure;
+
+	return all > 0 ? (double)success / all : 0.0;
 }
 
 /* RATIO_LENGTH() of the schema says how long this is. */
 int ratio_print(double ratio, char text[RATIO_ROOM])
 {
-	int thousandths = ratio >= 1 ? 1000 : (int)(ratio * 1000 + 0.5);
+	int thousandths = ratio >= 1 ? 1000 : ratio > 0 ? (int)(ratio * 1000 + 0.5) : 0;
 	int digits = thousandths % 1000;
 	int len = digits % 10 ? 5 : digits % 100 ? 4 : 3;
 

@@ -69,7 +69,7 @@ int connection_fail(struct connection *conn, int rc, pf_err *err)
 	if (code == EUCLEAN)
 		return pf_fail(err, code,
 			       "%s: the database is corrupt (%s): restore a backup, or save what can be read with "
-			       "sqlite3's .recover",
+			       "sqlite3's .dump",
 			       conn && conn->db ? sqlite3_db_filename(conn->db, "main") : "?", words);
 	return pf_fail(err, code, "the database failed: %s (SQLite %d)", words, rc);
 }
@@ -349,6 +349,25 @@ int connection_open(const char *path, enum connection_mode mode, enum pf_sync sy
 		rc = schema_unreadable(made, path, rc, err);
 	if (rc == 0)
 		rc = connection_exec(made, pragmas(mode, sync), err);
+	if (rc < 0) {
+		connection_close(made);
+		return rc;
+	}
+	*conn = made;
+	return 0;
+}
+
+int connection_open_memory(struct connection **conn, pf_err *err)
+{
+	struct connection *made = calloc(1, sizeof *made);
+	int rc;
+
+	*conn = NULL;
+	if (!made)
+		return no_memory(err);
+	rc = sqlite3_open_v2(":memory:", &made->db,
+			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = rc == SQLITE_OK ? search_functions(made, err) : connection_fail(made, rc, err);
 	if (rc < 0) {
 		connection_close(made);
 		return rc;

@@ -15,6 +15,14 @@ static int no_file(pf_err *err)
 
 /* ---- reading ---- */
 
+/* Directories and files are all there is, whatever a hostile file says of links and devices. */
+static mode_t mode_of(int64_t stored)
+{
+	mode_t mode = (mode_t)stored;
+
+	return (mode & PERMISSIONS) | (S_ISDIR(mode) ? S_IFDIR : S_IFREG);
+}
+
 static void row_of(struct query *q, struct file_row *row)
 {
 	const char *name = column_text(q, 11);
@@ -23,7 +31,7 @@ static void row_of(struct query *q, struct file_row *row)
 		.file = {
 			.id = column_int(q, 0),
 			.parent = column_int(q, 1),
-			.mode = (mode_t)column_int(q, 2),
+			.mode = mode_of(column_int(q, 2)),
 			.uid = column_int(q, 3),
 			.gid = column_int(q, 4),
 			.size = column_int(q, 5),
@@ -128,7 +136,10 @@ int pf_store_file_list(pf_store *store, int64_t parent, int64_t after, int (*eac
 	query_int(&q, after);
 	while ((rc = query_row(&q, err)) > 0) {
 		struct file_row row;
+		const char *name;
 
+		if (!column_name(&q, 11, name_is_given, &name))
+			continue;
 		row_of(&q, &row);
 		if (each(arg, &row.file))
 			return 0;
@@ -156,6 +167,17 @@ int pf_store_file_content(pf_store *store, int64_t id, pf_text *out, pf_err *err
 }
 
 /* ---- places ---- */
+
+int climb(struct climb *climb, int64_t directory, pf_err *err)
+{
+	if (climb->steps && directory == climb->mark)
+		return pf_fail(err, EUCLEAN, "the database is corrupt: a directory is in itself");
+	if (climb->steps++ == climb->until) {
+		climb->mark = directory;
+		climb->until = climb->steps * 2;
+	}
+	return 0;
+}
 
 /* Directory ID's parent (0 for incoming/ itself), and its name to NAME (which may be NULL). */
 static int parent_of(struct connection *conn, int64_t id, int64_t *parent, char name[NAME_ROOM], pf_err *err)
@@ -187,6 +209,7 @@ static void prepend(pf_text *text, const char *bytes, size_t len)
 int file_path(struct connection *conn, int64_t parent, const char *name, pf_text *out, pf_err *err)
 {
 	char shown[NAME_ROOM], directory[NAME_ROOM];
+	struct climb up = { 0 };
 
 	pf_text_reset(out);
 	pf_text_puts(out, name_shown(name, shown));
@@ -194,6 +217,8 @@ int file_path(struct connection *conn, int64_t parent, const char *name, pf_text
 		int64_t above;
 		int rc = parent_of(conn, parent, &above, directory, err);
 
+		if (rc == 0)
+			rc = climb(&up, parent, err);
 		if (rc < 0)
 			return rc;
 		if (!above)
@@ -208,12 +233,16 @@ int file_path(struct connection *conn, int64_t parent, const char *name, pf_text
 
 int directory_metadata(struct connection *conn, int64_t parent, struct metadata *metadata, pf_err *err)
 {
+	struct climb up = { 0 };
+
 	while (parent != PF_INCOMING && parent) {
 		char name[NAME_ROOM];
 		struct metadata here;
 		int64_t above;
 		int rc = parent_of(conn, parent, &above, name, err);
 
+		if (rc == 0)
+			rc = climb(&up, parent, err);
 		if (rc < 0)
 			return rc;
 		/* Its value was good when it was named so; what is good may have been narrowed since. */
@@ -229,11 +258,15 @@ int directory_metadata(struct connection *conn, int64_t parent, struct metadata 
 int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory, pf_err *err)
 {
 	int64_t at = txn_tick(txn);
+	struct climb up = { 0 };
 
 	while (parent) {
 		int64_t above;
 		bool list;
-		int rc;
+		int rc = climb(&up, parent, err);
+
+		if (rc < 0)
+			return rc;
 
 		QUERY(q, txn->conn, STMT_FILE_CHILD_CHANGED);
 		query_int(&q, parent);

@@ -71,6 +71,11 @@ static void bind_id(struct query *q, int64_t id)
 		query_null(q);
 }
 
+static int64_t next_id(const pf_txn *txn)
+{
+	return add_capped(txn->history_id, 1);
+}
+
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 {
 	int rc = read_end(txn, err);
@@ -78,24 +83,24 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 	if (rc < 0)
 		return rc;
 	pf_text_reset(&txn->line);
-	append_line(&txn->line, txn->history_id + 1, what);
+	append_line(&txn->line, next_id(txn), what);
 	if (txn->line.failed)
 		return no_memory(err);
 	QUERY(q, txn->conn, STMT_HISTORY_ADD);
-	query_int(&q, txn->history_id + 1);
+	query_int(&q, next_id(txn));
 	query_int(&q, what->at);
 	query_int(&q, what->event);
 	bind_id(&q, what->pattern_id);
 	bind_id(&q, what->component_id);
 	query_int(&q, what->success);
 	query_int(&q, what->failure);
-	query_int(&q, txn->history_end + (int64_t)txn->line.len);
+	query_int(&q, add_capped(txn->history_end, (int64_t)txn->line.len));
 	query_text(&q, what->note);
 	rc = query_run(&q, err);
 	if (rc < 0)
 		return rc;
-	txn->history_id++;
-	txn->history_end += (int64_t)txn->line.len;
+	txn->history_id = next_id(txn);
+	txn->history_end = add_capped(txn->history_end, (int64_t)txn->line.len);
 	return 0;
 }
 
@@ -203,6 +208,8 @@ int pf_store_history_read(pf_store *store, int64_t offset, size_t len, pf_text *
 	if ((int64_t)len > end - offset || len > INT64_MAX)
 		len = (size_t)(end - offset);
 	rc = event_at(lease.conn, offset, last, &from, &begin, err);
+	if (rc == 0 && begin < 0)
+		rc = pf_fail(err, EIO, "the history's offsets do not agree with its lines");
 	if (rc == 0)
 		rc = append_lines(lease.conn, from, (size_t)(offset - begin) + len, &lines, err);
 	if (rc < 0)

@@ -501,9 +501,9 @@ static int count_sighting(struct learning *l, const pf_pattern *p, const struct 
 	if (rc == 0 && s->archived)
 		rc = restore(l, p, s, err);
 	s->after = s->before;
-	s->after.success += 1 + carried->success;
-	s->after.failure += carried->failure;
-	s->after.components += 1;
+	s->after.success = add_capped(s->after.success, add_capped(carried->success, 1));
+	s->after.failure = add_capped(s->after.failure, carried->failure);
+	s->after.components = add_capped(s->after.components, 1);
 	if (rc == 0 && !s->id)
 		return add_pattern(l, p, s, err);
 	if (rc == 0)

@@ -62,6 +62,33 @@ void name_of_metadata(const char *source, char buffer[NAME_ROOM])
 	with_extension(source, ".json", buffer);
 }
 
+/* Neither empty nor a dot nor a path, and as long as BYTES says: without a NUL. */
+static bool is_entry(const char *name, size_t bytes, size_t limit)
+{
+	return name && bytes > 0 && bytes <= limit && strlen(name) == bytes && strcmp(name, ".") != 0 &&
+	       strcmp(name, "..") != 0 && !strchr(name, '/') && pf_utf8_valid(name, bytes);
+}
+
+bool name_is_given(const char *name, size_t bytes)
+{
+	return is_entry(name, bytes, NAME_LIMIT);
+}
+
+bool name_is_learned(const char *name, size_t bytes)
+{
+	if (!is_entry(name, bytes, LEARNED_LIMIT))
+		return false;
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool name_is_pattern(const char *name, size_t bytes)
+{
+	return name_is_learned(name, bytes) && ends_in(name, ".json");
+}
+
 int name_check(const char *name, pf_err *err)
 {
 	size_t len = strlen(name);

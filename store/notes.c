@@ -79,7 +79,10 @@ int pf_store_note_list(pf_store *store, int64_t parent, int64_t after, int (*eac
 	query_int(&q, after);
 	while ((rc = query_row(&q, err)) > 0) {
 		pf_note note = note_of(&q);
+		const char *name;
 
+		if (!column_name(&q, 6, name_is_given, &name))
+			continue;
 		if (each(arg, &note))
 			return 0;
 	}

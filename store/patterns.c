@@ -39,8 +39,8 @@ static int each_entry(struct query *q, int (*each)(void *arg, const pf_pattern_e
 	while ((rc = query_row(q, err)) > 0) {
 		pf_pattern_entry entry = entry_of(q);
 
-		if (!entry.name)
-			return no_memory(err);
+		if (!column_name(q, 2, name_is_pattern, &entry.name))
+			continue;
 		if (each(arg, &entry))
 			return 0;
 	}

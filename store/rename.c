@@ -47,11 +47,14 @@ static int load_target(pf_txn *txn, struct move *m, pf_err *err)
 static int check_loop(pf_txn *txn, const struct move *m, pf_err *err)
 {
 	int64_t above = m->new_parent;
+	struct climb up = { 0 };
 
 	while (above) {
 		struct file_row row;
 		int rc = file_load(txn->conn, above, &row, err);
 
+		if (rc == 0)
+			rc = climb(&up, above, err);
 		if (rc < 0)
 			return rc;
 		if (above == m->from.file.id)

@@ -1041,6 +1041,17 @@ static pf_result component_of(struct query *q)
 	return result;
 }
 
+/* Its path is made of these; a link to it must not lead elsewhere. */
+static bool has_place(struct query *q, bool is_component, const pf_result *result)
+{
+	size_t bytes = result->name ? (size_t)sqlite3_column_bytes(q->stmt, 1) : 0;
+
+	if (is_component)
+		return name_is_learned(result->name, bytes);
+	return name_is_pattern(result->name, bytes) && pf_category_name_valid(result->category) &&
+	       pf_component_type_number(result->component_type) && pf_pattern_type_number(result->pattern_type);
+}
+
 /* 1 where the walk went as far as it may and found too little. */
 static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result), void *arg,
 	       pf_err *err)
@@ -1070,8 +1081,8 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 			made = pattern_of(&q, &members, &result, err);
 		if (made < 0)
 			return made;
-		if (!result.name || !result.path)
-			return no_memory(err);
+		if (!result.path || !has_place(&q, components, &result))
+			continue;
 		if (each(arg, &result))
 			return 0;
 	}

@@ -7,9 +7,6 @@
  * size and total right, and the store does not pay for it. What never changes
  * is guarded: a pattern's place and file name, and history.
  */
-#include <stdio.h>
-#include <xxhash.h>
-
 #include "store-internal.h"
 
 enum { APPLICATION_ID = 0x70617466 }; /* "patf" */
@@ -552,123 +549,6 @@ int schema_upgrade(struct connection *conn, int to, pf_err *err)
 
 _Static_assert(APPLICATION_ID == 1885434982, "the pragma above says it in decimal");
 
-/* ---- what a file's schema may be ---- */
-
-/* White space apart. */
-static bool same_sql(const char *a, const char *b)
-{
-	static const char space[] = " \t\n";
-
-	for (;; a++, b++) {
-		a += strspn(a, space);
-		b += strspn(b, space);
-		if (*a != *b || !*a)
-			return *a == *b;
-	}
-}
-
-/* The next row of Q: its type, name and statement; false at the end, and *RC says why. */
-static bool next_object(sqlite3_stmt *q, int *rc, const char *texts[3])
-{
-	*rc = sqlite3_step(q);
-	for (int i = 0; *rc == SQLITE_ROW && i < 3; i++) {
-		texts[i] = (const char *)sqlite3_column_text(q, i);
-		if (!texts[i])
-			texts[i] = "";
-	}
-	return *rc == SQLITE_ROW;
-}
-
-/*
- * Whether all that SQL names in A is in B: a trigger or view with the same statement, anything else with the same name.
- * The first that is not: its type and name in OBJECT.
- */
-static int all_in(sqlite3 *a, const char *sql, sqlite3 *b, char *object, size_t room)
-{
-	sqlite3_stmt *q = NULL, *other = NULL;
-	const char *texts[3], *found[3];
-	int rc = sqlite3_prepare_v2(a, sql, -1, &q, NULL), found_rc;
-
-	if (rc == SQLITE_OK)
-		rc = sqlite3_prepare_v2(b, "SELECT type, name, sql FROM sqlite_schema WHERE type = ?1 AND name = ?2",
-					-1, &other, NULL);
-	while (rc == SQLITE_OK && !object[0] && next_object(q, &rc, texts)) {
-		bool exact = strcmp(texts[0], "trigger") == 0 || strcmp(texts[0], "view") == 0;
-
-		sqlite3_reset(other);
-		sqlite3_bind_text(other, 1, texts[0], -1, SQLITE_STATIC);
-		sqlite3_bind_text(other, 2, texts[1], -1, SQLITE_STATIC);
-		if (!next_object(other, &found_rc, found) || (exact && !same_sql(texts[2], found[2])))
-			snprintf(object, room, "%s %s", texts[0], texts[1]);
-		rc = found_rc == SQLITE_ROW || found_rc == SQLITE_DONE ? SQLITE_OK : found_rc;
-	}
-	sqlite3_finalize(q);
-	sqlite3_finalize(other);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-uint64_t schema_digest(sqlite3 *db)
-{
-	sqlite3_stmt *q = NULL;
-	const char *texts[3];
-	XXH3_state_t *state = XXH3_createState();
-	/* What stands behind the index of words is SQLite's own business. */
-	int rc = sqlite3_prepare_v2(db,
-				    "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL"
-				    " AND name NOT LIKE 'pattern_text_%' ORDER BY type, name",
-				    -1, &q, NULL);
-	uint64_t digest = 0;
-
-	if (state && rc == SQLITE_OK && XXH3_64bits_reset(state) == XXH_OK) {
-		while (next_object(q, &rc, texts))
-			for (int i = 0; i < 3; i++)
-				XXH3_64bits_update(state, texts[i], strlen(texts[i]) + 1);
-		digest = rc == SQLITE_DONE ? XXH3_64bits_digest(state) : 0;
-	}
-	sqlite3_finalize(q);
-	XXH3_freeState(state);
-	return digest;
-}
-
-const uint64_t schema_digest_made = UINT64_C(0xdd55dbc3ab28e97a);
-
-/*
- * Whoever made the file may have made it do more than it should: a trigger of his runs with what we write, a view of
- * his is read in place of a table. So the file's schema is compared with what the migrations make. Tables, indexes and
- * views beside ours are let be.
- */
-static int schema_compare(struct connection *conn, const char *path, pf_err *err)
-{
-	struct connection made = { 0 };
-	char missing[160] = "", foreign[160] = "";
-	int rc, result = 0;
-
-	if (schema_digest(conn->db) == schema_digest_made)
-		return 0;
-	rc = sqlite3_open(":memory:", &made.db);
-	if (rc == SQLITE_OK)
-		result = search_functions(&made, err);
-	if (rc == SQLITE_OK && result == 0)
-		result = schema_upgrade(&made, SCHEMA_VERSION, err);
-	if (rc == SQLITE_OK && result == 0)
-		rc = all_in(made.db, "SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL", conn->db,
-			    missing, sizeof missing);
-	if (rc == SQLITE_OK && result == 0)
-		rc = all_in(conn->db, "SELECT type, name, sql FROM sqlite_schema WHERE type = 'trigger'", made.db,
-			    foreign, sizeof foreign);
-	search_free(made.search);
-	sqlite3_close(made.db);
-	if (rc != SQLITE_OK || result < 0)
-		return result < 0 ? result : connection_fail(conn, rc, err);
-	if (missing[0])
-		return pf_fail(err, EINVAL, "%s: the %s is missing or is not patternfs's: restore a backup", path,
-			       missing);
-	if (foreign[0])
-		return pf_fail(err, EINVAL, "%s: the %s is not patternfs's: drop it, if you know where it comes from",
-			       path, foreign);
-	return 0;
-}
-
 static int not_ours(const char *path, pf_err *err)
 {
 	return pf_fail(err, EINVAL, "%s: not a patternfs database: name another file, or one that is not there yet",
@@ -680,7 +560,13 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 	return (rc & 0xff) == SQLITE_NOTADB ? not_ours(path, err) : connection_fail(conn, rc, err);
 }
 
-int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
+int schema_make(struct connection *conn, pf_err *err)
+{
+	return schema_upgrade(conn, SCHEMA_VERSION, err);
+}
+
+/* *VERSION is that of its schema, 0 where it is empty. */
+static int identify(struct connection *conn, const char *path, int64_t *version_found, pf_err *err)
 {
 	int64_t application = 0, version = 0, tables = 0;
 	int rc = connection_ask(conn, "PRAGMA application_id", &application);
@@ -699,6 +585,25 @@ int schema_ready(struct connection *conn, const char *path, bool writable, bool 
 			       path, (long long)version, SCHEMA_VERSION);
 	if (version < 0 || (version > 0 && tables == 0))
 		return schema_unreadable(conn, path, SQLITE_CORRUPT, err);
+	*version_found = version;
+	return 0;
+}
+
+int schema_identify(struct connection *conn, const char *path, pf_err *err)
+{
+	int64_t version;
+	int rc = identify(conn, path, &version, err);
+
+	return rc == 0 && version == 0 ? not_ours(path, err) : rc;
+}
+
+int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err)
+{
+	int64_t version;
+	int rc = identify(conn, path, &version, err);
+
+	if (rc < 0)
+		return rc;
 	if (writable) {
 		/* Kept in the file; set again where somebody changed it, for readers would wait for the writer. */
 		rc = connection_exec(conn, "PRAGMA journal_mode = WAL", err);
@@ -706,11 +611,16 @@ int schema_ready(struct connection *conn, const char *path, bool writable, bool 
 			return rc;
 	}
 	if (version == SCHEMA_VERSION)
-		return schema_compare(conn, path, err);
+		return model_compare(conn, path, SCHEMA_VERSION, MODEL_ALL, err);
 	if (!writable)
 		return pf_fail(err, EROFS, "%s: %s, which takes writing: open it once without read-only", path,
 			       version ? "its schema must be brought up to date" : "its tables must be made");
 	*upgraded = version > 0;
-	rc = schema_upgrade(conn, SCHEMA_VERSION, err);
-	return rc < 0 ? rc : schema_compare(conn, path, err);
+	if (!*upgraded)
+		return schema_upgrade(conn, SCHEMA_VERSION, err);
+	/* What is foreign must not act on the upgrade either. */
+	rc = model_compare(conn, path, (int)version, MODEL_FOREIGN, err);
+	if (rc == 0)
+		rc = schema_upgrade(conn, SCHEMA_VERSION, err);
+	return rc < 0 ? rc : model_compare(conn, path, SCHEMA_VERSION, MODEL_ALL, err);
 }

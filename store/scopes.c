@@ -34,6 +34,12 @@ void scope_range(pf_scope scope, int64_t *first, int64_t *last)
 		*last = scope;
 }
 
+/* The name of a category, as the extractor gives it and a directory may have it. */
+static bool is_category(const char *name, size_t bytes)
+{
+	return strlen(name) == bytes && pf_category_name_valid(name);
+}
+
 static int no_directory(pf_err *err)
 {
 	return pf_fail(err, ENOENT, "no such directory");
@@ -130,7 +136,7 @@ int pf_store_scope_find(pf_store *store, pf_scope parent, const char *name, pf_s
 
 int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *err)
 {
-	const char *type, *pattern_type;
+	const char *category, *type, *pattern_type;
 	LEASE lease = { 0 };
 	int rc;
 
@@ -146,14 +152,16 @@ int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *e
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : no_directory(err);
-	rc = column_append(&q, 0, out, err);
+	if (!column_name(&q, 0, is_category, &category))
+		return no_directory(err);
+	pf_text_puts(out, category);
 	type = pf_component_type_name(pf_scope_component_type(scope));
 	pattern_type = pf_pattern_type_name(pf_scope_pattern_type(scope));
 	if (type)
 		pf_text_printf(out, "/%s", type);
 	if (type && pattern_type)
 		pf_text_printf(out, "/%s", pattern_type);
-	return rc < 0 ? rc : out->failed ? no_memory(err) : 0;
+	return out->failed ? no_memory(err) : 0;
 }
 
 int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg, const pf_scope_entry *entry),
@@ -181,7 +189,7 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 		pf_scope scope = column_int(&q, 0);
 		pf_scope_entry entry = {
 			.scope = scope,
-			.name = parent == 0 ? column_text(&q, 1)
+			.name = parent == 0 ? NULL
 				: pf_scope_component_type(parent) == 0
 					? pf_component_type_name(pf_scope_component_type(scope))
 					: pf_pattern_type_name(pf_scope_pattern_type(scope)),
@@ -189,8 +197,9 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 			.children = child_shift(parent) == 0 ? 0 : column_int(&q, 3),
 		};
 
-		if (!entry.name)
-			return no_memory(err);
+		/* One that the store did not make has no name. */
+		if (!scope_valid(scope) || (parent == 0 ? !column_name(&q, 1, is_category, &entry.name) : !entry.name))
+			continue;
 		if (each(arg, &entry))
 			return 0;
 	}
@@ -199,13 +208,21 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 
 /* ---- writing ---- */
 
+/* COUNT, or what takes it away again. */
+static int64_t with_sign(int64_t count, int sign)
+{
+	if (sign > 0)
+		return count;
+	return count == INT64_MIN ? INT64_MAX : -count;
+}
+
 static void add_counts(struct totals_change *t, const struct counts *counts, int sign)
 {
 	double confidence = confidence_score(counts->success, counts->failure);
 
 	t->patterns += sign;
-	t->success += sign * counts->success;
-	t->failure += sign * counts->failure;
+	t->success = add_capped(t->success, with_sign(counts->success, sign));
+	t->failure = add_capped(t->failure, with_sign(counts->failure, sign));
 	*(confidence >= 0.9 ? &t->high : confidence >= 0.7 ? &t->medium : &t->low) += sign;
 	t->confidence_ppb += sign * (int64_t)(confidence * 1e9 + 0.5);
 }

@@ -411,7 +411,7 @@ int search_catch_up(pf_txn *txn, int64_t last, pf_err *err)
 	int64_t indexed;
 	int rc = last_indexed(txn->conn, &indexed, err);
 
-	return rc < 0 || last - indexed < TEXT_BATCH ? rc : set_indexed(txn, indexed, last, err);
+	return rc < 0 || last < add_capped(indexed, TEXT_BATCH) ? rc : set_indexed(txn, indexed, last, err);
 }
 
 static int reword(pf_txn *txn, int64_t pattern, pf_err *err)

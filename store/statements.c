@@ -299,12 +299,15 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_CONTENT_PUT] = "INSERT INTO contents (file_id, data) VALUES (?1, ?2)"
 			     " ON CONFLICT (file_id) DO UPDATE SET data = excluded.data",
 	[STMT_CONTENT_DROP] = "DELETE FROM contents WHERE file_id = ?1",
-	/* A directory that may go holds at most implicit directories that nobody used. */
+	/*
+	 * A directory that may go holds at most implicit directories that nobody used. (UNION, for in a hostile file
+	 * directories may be in each other.)
+	 */
 	[STMT_DIRECTORY_REMOVE] = "WITH RECURSIVE below (id) AS (VALUES (?1)"
-				  "  UNION ALL SELECT f.id FROM below b JOIN files f ON f.parent = b.id)"
+				  "  UNION SELECT f.id FROM below b JOIN files f ON f.parent = b.id)"
 				  " DELETE FROM files WHERE id IN below",
 	[STMT_DIRECTORY_SUBMISSIONS] = "WITH RECURSIVE below (id) AS (VALUES (?1)"
-				       "  UNION ALL SELECT f.id FROM below b JOIN files f ON f.parent = b.id"
+				       "  UNION SELECT f.id FROM below b JOIN files f ON f.parent = b.id"
 				       "   WHERE f.mode & 61440 = 16384)" /* directories */
 				       " SELECT f.id, f.name FROM below b JOIN files f ON f.parent = b.id"
 				       " WHERE f.judged = 1",

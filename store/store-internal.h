@@ -45,6 +45,8 @@ enum connection_mode { CONNECTION_WRITER, CONNECTION_READER, CONNECTION_IMMUTABL
 
 int connection_open(const char *path, enum connection_mode mode, enum pf_sync sync, struct connection **conn,
 		    pf_err *err);
+/* An empty database of its own, in memory. */
+int connection_open_memory(struct connection **conn, pf_err *err);
 /* Whether to wait for other processes' locks, ten seconds at the most, or not at all. An SQLite code. */
 int connection_wait(struct connection *conn, bool patiently);
 void connection_close(struct connection *conn);
@@ -109,29 +111,63 @@ static inline bool column_is_null(struct query *q, int i)
 {
 	return sqlite3_column_type(q->stmt, i) == SQLITE_NULL;
 }
+/*
+ * The text of a column that is a name: false, and NAME is NULL, where it cannot stand in a directory (see names.c), and
+ * where memory ran out.
+ */
+static inline bool column_name(struct query *q, int i, bool (*fits)(const char *name, size_t bytes), const char **name)
+{
+	const char *text = column_text(q, i);
+	bool is_name = text && fits(text, (size_t)sqlite3_column_bytes(q->stmt, i));
+
+	*name = is_name ? text : NULL;
+	return is_name;
+}
 /* Appends a text or blob column. ENOMEM. */
 int column_append(struct query *q, int i, pf_text *out, pf_err *err);
+
+/*
+ * A + B, or the number nearest to it: what a database says of counts and times, a hostile one among them, is added to.
+ */
+static inline int64_t add_capped(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? INT64_MIN : INT64_MAX;
+	return sum;
+}
 
 /* Memory ran out in a pf_text or an allocation. */
 int no_memory(pf_err *err);
 
 /* ---- schema.c ---- */
 
-/* Of all that a database's schema consists of; 0 where it cannot be read. */
-uint64_t schema_digest(sqlite3 *db);
-/*
- * What the migrations make, so that they need not be run for comparison. Where a database's is another, because somebody
- * added a table or because this constant was forgotten (a test says so), they are.
- */
-extern const uint64_t schema_digest_made;
 
 /* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE:
  * then *UPGRADED is set. */
 int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
 /* The migrations that are missing, up to version TO. */
 int schema_upgrade(struct connection *conn, int to, pf_err *err);
+/* The first half of that: whether it is of this patternfs at all. EINVAL. */
+int schema_identify(struct connection *conn, const char *path, pf_err *err);
+/* All of it, in an empty database. */
+int schema_make(struct connection *conn, pf_err *err);
 /* Words the failure RC (an SQLite result) of the first look into PATH. */
 int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err *err);
+
+/* ---- model.c ---- */
+
+enum model_part {
+	MODEL_ALL,     /* all is there, and as it was made; and: */
+	MODEL_FOREIGN, /* nothing of others that would act, or be taken for ours */
+};
+/*
+ * Compares CONN's schema with what the migrations up to VERSION make. Indexes, tables and views of others are
+ * tolerated, for they do nothing by themselves. EUCLEAN what is missing or changed, EINVAL what is foreign; the sentence
+ * names PATH and the object.
+ */
+int model_compare(struct connection *conn, const char *path, int version, enum model_part part, pf_err *err);
 
 /* ---- confidence.c ---- */
 
@@ -185,6 +221,8 @@ int lease_begin(pf_store *store, struct lease *lease, pf_err *err);
 int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err);
 void lease_end(struct lease *lease);
 
+/* A connection of its own that reads the database at PATH; the caller's to close. */
+int store_peek(const char *path, struct connection **conn, pf_err *err);
 size_t store_max_source(const pf_store *store);
 
 /* ---- txn.c ---- */
@@ -235,6 +273,15 @@ enum file_role file_role(const char *name);
 /* NAME.py of NAME.json, and the other way round. BUFFER has room: the name has its extension. */
 void name_of_source(const char *metadata, char buffer[NAME_ROOM]);
 void name_of_metadata(const char *source, char buffer[NAME_ROOM]);
+/*
+ * What a listing may show of the names that a database holds, for it may not be the store's own writing: BYTES long,
+ * one name in UTF-8, not too long. Given under incoming/; learned (no control characters, and room for what queries
+ * put before it); a pattern's file, which no other file of its directory is called.
+ */
+enum { LEARNED_LIMIT = 240 };
+bool name_is_given(const char *name, size_t bytes);
+bool name_is_learned(const char *name, size_t bytes);
+bool name_is_pattern(const char *name, size_t bytes);
 /* Refuses what cannot be a file's name. */
 int name_check(const char *name, pf_err *err);
 /* NAME with control characters replaced, for one line of a message. */
@@ -451,6 +498,16 @@ int file_put_source(pf_txn *txn, int64_t id, int64_t source, size_t len, int64_t
 int file_path(struct connection *conn, int64_t parent, const char *name, pf_text *out, pf_err *err);
 /* What the directories from PARENT upwards say. */
 int directory_metadata(struct connection *conn, int64_t parent, struct metadata *metadata, pf_err *err);
+/*
+ * Going up from directory to directory; in a hostile file they may be in each other. Zeroed: at the beginning. EUCLEAN
+ * where DIRECTORY was met before, which every second doubling of the steps finds (R. P. Brent, "An improved Monte Carlo
+ * factorization algorithm", BIT 20, 1980).
+ */
+struct climb {
+	int64_t mark;
+	uint64_t steps, until;
+};
+int climb(struct climb *climb, int64_t directory, pf_err *err);
 /* A listed child came to PARENT (CHANGE 1) or went (-1): counts, times, and whether implicit directories show. */
 int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory, pf_err *err);
 int file_orphan(pf_txn *txn, const struct file_row *row, pf_err *err);

@@ -291,6 +291,20 @@ static int open_reader(pf_store *store, pf_err *err)
 	return connection_open(store->path, store->reader_mode, store->options.sync, &store->watcher, err);
 }
 
+int store_peek(const char *path, struct connection **conn, pf_err *err)
+{
+	pf_err why = { 0 };
+	int rc = check_path(path, true, err);
+
+	*conn = NULL;
+	if (rc < 0)
+		return rc;
+	rc = connection_open(path, CONNECTION_READER, PF_SYNC_NORMAL, conn, &why);
+	if (rc == 0 || rc == -EINVAL || rc == -EUCLEAN || rc == -EBUSY || rc == -ENOMEM)
+		return rc < 0 ? pf_fail(err, why.code, "%s", why.why) : 0;
+	return connection_open(path, CONNECTION_IMMUTABLE, PF_SYNC_NORMAL, conn, err);
+}
+
 pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_err *err)
 {
 	pf_store *store;

@@ -24,6 +24,7 @@
 #ifndef PF_STORE_H
 #define PF_STORE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,6 +55,21 @@ typedef struct pf_store_options {
 pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_err *err);
 /* Checkpoints and closes. No call may be under way. NULL is fine. */
 void pf_store_close(pf_store *store);
+
+/* ---- Looking after a database, mounted or not; by its path, without opening it as a store ---- */
+
+/*
+ * Looks whether the database at PATH is whole, and changes nothing: its pages, schema and references; counts against
+ * sightings and history, sums, sizes, names; the index of words. EACH gets a finding, a line without its newline,
+ * until it returns non-zero. 0 where it could be looked at, whatever was found; EINVAL where it is not of this
+ * patternfs, EUCLEAN where nothing of it can be read, ENOENT, EACCES, …
+ */
+int pf_store_check(const char *path, int (*each)(void *arg, const char *finding), void *arg, pf_err *err);
+/*
+ * Copies the database at PATH, as it is now, whoever writes to it meanwhile, to FILE: made here (mode 0600), on the disk
+ * when this returns, and removed where it fails. EEXIST; EINTR where STOP (may be NULL) became true meanwhile.
+ */
+int pf_store_backup(const char *path, const char *file, const volatile sig_atomic_t *stop, pf_err *err);
 
 /* ---- Scopes: the directories CATEGORY/COMPONENT_TYPE/PATTERN_TYPE and their parents ---- */
 

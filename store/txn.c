@@ -18,7 +18,7 @@ int64_t txn_tick(pf_txn *txn)
 {
 	int64_t now = clock_now();
 
-	txn->now = now > txn->now ? now : txn->now + 1;
+	txn->now = now > txn->now ? now : add_capped(txn->now, 1);
 	return txn->now;
 }
 

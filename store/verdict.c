@@ -105,7 +105,7 @@ static enum event event_of(const pf_verdict *verdict)
 static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_err *err)
 {
 	struct counts before, after;
-	int64_t at = txn_tick(txn);
+	int64_t at = txn_tick(txn), *count = verdict->success ? &after.success : &after.failure;
 	int rc;
 
 	QUERY(q, txn->conn, STMT_PATTERN_COUNTS);
@@ -114,7 +114,7 @@ static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_
 	if (rc <= 0)
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such pattern");
 	before = after = (struct counts){ column_int(&q, 2), column_int(&q, 3), column_int(&q, 4) };
-	*(verdict->success ? &after.success : &after.failure) += 1;
+	*count = add_capped(*count, 1);
 	rc = pattern_put_counts(txn, id, &before, column_real(&q, 5), &after, &(struct pattern_extra){ 0 }, at, err);
 	if (rc == 0)
 		rc = totals_change(txn, column_int(&q, 0), &before, &after, at, err);

@@ -31,7 +31,10 @@ _patternfs() {
 		[[ $before == -o ]] || typed=${typed#-o}
 		_patternfs_list "${typed##*,}" "$word"
 	elif [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W '-f -d -s -h -V -o' -- "$word")
+		mapfile -t COMPREPLY < <(compgen -W '-f -d -s -h -V -o --check --backup' -- "$word")
+	elif [[ $line == *' --backup '* ]]; then
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 	else
 		compopt -o filenames 2>/dev/null
 		mapfile -t COMPREPLY < <(compgen -d -- "$word"; compgen -f -X '!*.db' -- "$word")

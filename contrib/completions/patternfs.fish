@@ -4,6 +4,8 @@ complete -c patternfs -s d -d 'the same, and log every request'
 complete -c patternfs -s s -d 'one serving thread'
 complete -c patternfs -s h -d 'help'
 complete -c patternfs -s V -d 'version'
+complete -c patternfs -l check -r -F -d 'look whether a database is whole'
+complete -c patternfs -l backup -r -F -d 'copy a database'
 complete -c patternfs -s o -x -d 'options' -a '(__fish_append , \
 	allow_other\t"let other users in" \
 	ro\t"read-only" \

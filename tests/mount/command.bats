@@ -286,3 +286,46 @@ category_of() {
   cd /
   stop
 }
+
+@test "a backup while it is written to, and a check of it" {
+  start
+  for i in {1..40}; do
+    sed "s/NeMoQuestionAnswering/Load$i/" "$SAMPLE" >"$IN/load$i.py"
+  done &
+  writer=$!
+  for i in 1 2 3; do
+    "$PATTERNFS" --backup "$DB" "$TMP/copy$i.db"
+    "$PATTERNFS" --check "$TMP/copy$i.db"
+    "$PATTERNFS" --check "$DB"
+  done
+  wait "$writer"
+  [ "$(stat -c %a "$TMP/copy3.db")" = 600 ]
+  run -1 "$PATTERNFS" --backup "$DB" "$TMP/copy3.db"
+  contains "$output" 'there is such a file already'
+  "$PATTERNFS" --check "$TMP/copy3.db"
+}
+
+@test "--check says what it finds, and ends with it" {
+  start
+  cp "$SAMPLE" "$IN/"
+  stop
+  run -0 "$PATTERNFS" --check "$DB"
+  [ -z "$output" ]
+  sqlite3 "$DB" 'UPDATE component_totals SET components = 7 WHERE components = 1'
+  run -1 "$PATTERNFS" --check "$DB"
+  [ "$output" = 'components of type operator: the total is 7, there are 1' ]
+  echo text >"$TMP/text"
+  run -2 "$PATTERNFS" --check "$TMP/text"
+  contains "$output" 'not a patternfs database'
+  run -2 "$PATTERNFS" --check "$TMP/missing"
+  run -2 "$PATTERNFS" --check
+  run -1 "$PATTERNFS" --backup "$DB"
+  run -2 "$PATTERNFS" --check -f "$DB" "$MNT"
+}
+
+@test "a mount of a database with a trigger of others is refused" {
+  start
+  stop
+  sqlite3 "$DB" 'CREATE TRIGGER evil AFTER INSERT ON history BEGIN SELECT 1; END'
+  refused 'evil: a trigger of others' "$DB" "$MNT"
+}

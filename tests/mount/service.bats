@@ -67,7 +67,7 @@ bash_completes() {
   [ "$(bash_completes 'patternfs -o ro,al' patternfs -o ro,al)" = ro,allow_other ]
   [ "$(bash_completes 'patternfs -o sync=normal,al' patternfs -o sync = normal,al)" = normal,allow_other ]
   [ "$(bash_completes 'patternfs -o sync=n' patternfs -o sync = n)" = normal ]
-  [ "$(bash_completes 'patternfs -' patternfs -)" = "-f -d -s -h -V -o" ]
+  [ "$(bash_completes 'patternfs -' patternfs -)" = "-f -d -s -h -V -o --check --backup" ]
   mkdir "$TMP/files"
   cd "$TMP/files"
   touch patterns.db other.txt

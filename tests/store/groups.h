@@ -12,5 +12,6 @@ int metadata_tests(void);
 int history_tests(void);
 int plan_tests(void);
 int query_tests(void);
+int maintenance_tests(void);
 
 #endif

@@ -218,6 +218,13 @@ static void check_components(struct fixture *f)
 	}
 }
 
+static int fail_finding(void *arg, const char *finding)
+{
+	(void)arg;
+	fail_msg("%s", finding);
+	return 1;
+}
+
 void check_invariants(struct fixture *f)
 {
 	sqlite3_stmt *stmt;
@@ -230,6 +237,7 @@ void check_invariants(struct fixture *f)
 	while (sqlite3_step(stmt) == SQLITE_ROW && count < 256)
 		scopes[count++] = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
+	assert_ok(f, pf_store_check(f->path, fail_finding, NULL, &f->err));
 	for (size_t i = 0; i < count; i++)
 		check_directory(f, scopes[i]);
 	check_components(f);

@@ -11,7 +11,7 @@ int main(int argc, char **argv)
 	} groups[] = {
 		{ "opening", opening_tests },	{ "learning", learning_tests }, { "verdicts", verdict_tests },
 		{ "incoming", incoming_tests }, { "metadata", metadata_tests }, { "history", history_tests },
-		{ "plans", plan_tests },		{ "queries", query_tests },
+		{ "plans", plan_tests },	{ "queries", query_tests },	{ "maintenance", maintenance_tests },
 	};
 	int failed = 0;
 
