@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 
 #include "fs.h"
 #include "log.h"
+#include "thread.h"
 #include "version.h"
 
 enum {
@@ -913,19 +913,6 @@ void writer_submit(struct writer *w, struct change *change)
 	pthread_mutex_unlock(&w->lock);
 }
 
-/* Signals are the main thread's. */
-static int start_thread(pthread_t *thread, void *(*main)(void *), void *arg)
-{
-	sigset_t all, old;
-	int result;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	result = pthread_create(thread, NULL, main, arg);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return result;
-}
-
 struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 {
 	struct writer *w = calloc(1, sizeof *w);
@@ -952,9 +939,9 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	pthread_cond_init(&w->queued, &monotonic);
 	pthread_cond_init(&w->noticed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	result = start_thread(&w->notifier, notifier_main, w);
+	result = thread_start(&w->notifier, notifier_main, w);
 	if (result == 0) {
-		result = start_thread(&w->thread, writer_main, w);
+		result = thread_start(&w->thread, writer_main, w);
 		if (result)
 			pthread_cancel(w->notifier);
 	}

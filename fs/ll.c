@@ -30,6 +30,11 @@ static struct ll *ll_of(fuse_req_t request)
 	return fuse_req_userdata(request);
 }
 
+static void count(fuse_req_t request, enum request_kind kind)
+{
+	counters_add(&ll_of(request)->counters, kind);
+}
+
 /* ---- Attributes ---- */
 
 static struct timespec timespec_of(int64_t ns)
@@ -220,6 +225,7 @@ static void ll_lookup(fuse_req_t request, fuse_ino_t parent, const char *name)
 	pf_err err = { 0 };
 	int result;
 
+	count(request, REQUEST_LOOKUP);
 	if (!decode(request, parent, &dir))
 		return;
 	result = node_lookup(ll->fs, dir, name, &node, &attr, &err);
@@ -250,6 +256,7 @@ static void ll_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info
 	int result;
 
 	(void)fi;
+	count(request, REQUEST_GETATTR);
 	if (!decode(request, ino, &node))
 		return;
 	result = node_attr(ll_of(request)->fs, node, &attr, NULL);
@@ -265,6 +272,7 @@ static void ll_readlink(fuse_req_t request, fuse_ino_t ino)
 	struct node node;
 	int result;
 
+	count(request, REQUEST_READLINK);
 	if (!decode(request, ino, &node))
 		return;
 	result = node_read(ll_of(request)->fs, node, 0, SIZE_MAX, &text, NULL);
@@ -279,6 +287,7 @@ static void ll_readlink(fuse_req_t request, fuse_ino_t ino)
 static void ll_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
+	count(request, REQUEST_OPEN);
 	if (ll_of(request)->no_open) {
 		fuse_reply_err(request, ENOSYS);
 		return;
@@ -290,6 +299,7 @@ static void ll_open(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *f
 static void ll_opendir(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)ino;
+	count(request, REQUEST_OPENDIR);
 	if (ll_of(request)->no_opendir) {
 		fuse_reply_err(request, ENOSYS);
 		return;
@@ -307,6 +317,7 @@ static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 	int result;
 
 	(void)fi;
+	count(request, REQUEST_READ);
 	if (!decode(request, ino, &node))
 		return;
 	result = node_read(ll_of(request)->fs, node, offset, size, &text, &err);
@@ -403,21 +414,25 @@ static void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, 
 static void ll_readdir(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, struct fuse_file_info *fi)
 {
 	(void)fi;
+	count(request, REQUEST_READDIR);
 	list(request, ino, size, cookie, false);
 }
 
 static void ll_readdirplus(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, struct fuse_file_info *fi)
 {
 	(void)fi;
+	count(request, REQUEST_READDIRPLUS);
 	list(request, ino, size, cookie, true);
 }
 
 static void ll_statfs(fuse_req_t request, fuse_ino_t ino)
 {
 	struct statvfs out;
-	int result = pf_store_statvfs(ll_of(request)->fs->store, &out, NULL);
+	int result;
 
 	(void)ino;
+	count(request, REQUEST_STATFS);
+	result = pf_store_statvfs(ll_of(request)->fs->store, &out, NULL);
 	if (result < 0) {
 		reply_err(request, result);
 		return;
@@ -437,6 +452,7 @@ static void ll_write(fuse_req_t request, fuse_ino_t ino, const char *bytes, size
 	struct node node;
 
 	(void)fi;
+	count(request, REQUEST_WRITE);
 	if (!decode(request, ino, &node))
 		return;
 	change = start_write(request, node_kinds[node.kind].write, answer_written);
@@ -485,6 +501,7 @@ static void ll_setattr(fuse_req_t request, fuse_ino_t ino, struct stat *st, int 
 	unsigned mask;
 	int result = 0;
 
+	count(request, REQUEST_SETATTR);
 	if (!decode(request, ino, &node))
 		return;
 	kind = &node_kinds[node.kind];
@@ -524,6 +541,7 @@ static void settle(fuse_req_t request, fuse_ino_t ino, bool at_close)
 static void ll_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	(void)fi;
+	count(request, REQUEST_FLUSH);
 	settle(request, ino, true);
 }
 
@@ -531,6 +549,7 @@ static void ll_fsync(fuse_req_t request, fuse_ino_t ino, int datasync, struct fu
 {
 	(void)datasync;
 	(void)fi;
+	count(request, REQUEST_FSYNC);
 	settle(request, ino, false);
 }
 
@@ -539,6 +558,7 @@ static void ll_fsyncdir(fuse_req_t request, fuse_ino_t ino, int datasync, struct
 	(void)ino;
 	(void)datasync;
 	(void)fi;
+	count(request, REQUEST_FSYNCDIR);
 	fuse_reply_err(request, 0); /* names are durable when their makers are answered */
 }
 
@@ -580,17 +600,20 @@ static void make(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t
 static void ll_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t device)
 {
 	(void)device;
+	count(request, REQUEST_MKNOD);
 	make(request, parent, name, mode);
 }
 
 static void ll_mkdir(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	count(request, REQUEST_MKDIR);
 	make(request, parent, name, S_IFDIR | (mode & 07777));
 }
 
 static void ll_symlink(fuse_req_t request, const char *target, fuse_ino_t parent, const char *name)
 {
 	(void)target;
+	count(request, REQUEST_SYMLINK);
 	make(request, parent, name, S_IFLNK | 0777);
 }
 
@@ -600,6 +623,7 @@ static void ll_link(fuse_req_t request, fuse_ino_t ino, fuse_ino_t parent, const
 
 	(void)ino;
 	(void)name;
+	count(request, REQUEST_LINK);
 	if (decode(request, parent, &dir))
 		fuse_reply_err(request, node_kinds[dir.kind].make ? EPERM : EROFS);
 }
@@ -624,11 +648,13 @@ static void remove_name(fuse_req_t request, fuse_ino_t parent, const char *name,
 
 static void ll_unlink(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	count(request, REQUEST_UNLINK);
 	remove_name(request, parent, name, false);
 }
 
 static void ll_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
 {
+	count(request, REQUEST_RMDIR);
 	remove_name(request, parent, name, true);
 }
 
@@ -641,6 +667,7 @@ static void ll_rename(fuse_req_t request, fuse_ino_t parent, const char *name, f
 	struct node dir, new_dir;
 	int result;
 
+	count(request, REQUEST_RENAME);
 	if (!decode(request, parent, &dir) || !decode(request, new_parent, &new_dir))
 		return;
 	change = start_write(request, node_kinds[dir.kind].rename, answer_err);
@@ -675,13 +702,15 @@ static void forget(struct ll *ll, fuse_ino_t ino, uint64_t lookups)
 
 static void ll_forget(fuse_req_t request, fuse_ino_t ino, uint64_t lookups)
 {
+	count(request, REQUEST_FORGET);
 	forget(ll_of(request), ino, lookups);
 	fuse_reply_none(request);
 }
 
-static void ll_forget_multi(fuse_req_t request, size_t count, struct fuse_forget_data *forgets)
+static void ll_forget_multi(fuse_req_t request, size_t batch, struct fuse_forget_data *forgets)
 {
-	for (size_t i = 0; i < count; i++)
+	count(request, REQUEST_FORGET);
+	for (size_t i = 0; i < batch; i++)
 		forget(ll_of(request), forgets[i].ino, forgets[i].nlookup);
 	fuse_reply_none(request);
 }

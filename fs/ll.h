@@ -5,6 +5,7 @@
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
+#include "counters.h"
 #include "fs.h"
 
 struct ll {
@@ -18,6 +19,7 @@ struct ll {
 	void (*ready)(void); /* called once the kernel has been answered */
 	/* Set by init, from what the kernel can do: */
 	bool no_open, no_opendir;
+	struct counters counters; /* of all requests but init */
 };
 
 extern const struct fuse_lowlevel_ops ll_ops; /* its user data: a struct ll */

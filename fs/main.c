@@ -260,7 +260,10 @@ static int run(struct options *options, pf_err *err)
 	if (!options->foreground && !options->debug)
 		result = start_daemon(err);
 	if (result == 0)
+		result = counters_watch(&ll.counters, err);
+	if (result == 0)
 		result = serve(options, &ll, read_only, err);
+	counters_unwatch(&ll.counters);
 	fuse_session_destroy(ll.session);
 	return result;
 }

@@ -128,3 +128,73 @@ $1" 3>&- || return 1
   equal "$(jq .failure_count "$IMPORT/$name")" 1
   listed "$MNT/components/LateOperator"
 }
+
+# counted: has the daemon log its requests, and leaves the line in $REQUESTS.
+counted() {
+  local i before
+  before=$(grep -c 'requests: ' "$LOG") || true
+  kill -USR1 "$PID"
+  for ((i = 0; i < 600; i++)); do
+    if [ "$(grep -c 'requests: .* statfs [0-9]*$' "$LOG")" -gt "$before" ]; then
+      REQUESTS=$(sed -n 's/^patternfs: notice: requests: //p' "$LOG" | tail -n 1)
+      return 0
+    fi
+    sleep 0.05
+  done
+  echo "SIGUSR1 had nothing logged"
+  return 1
+}
+
+# requests LINE KIND…: the sum of those kinds in a line of counts; without a kind, of all that somebody waits for.
+requests() {
+  local line=$1
+  shift
+  tr ' ' '\n' <<<"$line" | paste - - | awk -v kinds=" $* " '
+    kinds == "  " ? $1 != "forget" : index(kinds, " " $1 " ") { sum += $2 }
+    END { print sum + 0 }'
+}
+
+@test "SIGUSR1 logs how many requests there were: exactly what was asked" {
+  local i name before kind
+  start
+  counted
+  before=$REQUESTS
+  equal "$(requests "$before" write mkdir rename unlink symlink)" 0
+  mkdir "$IN/a" "$IN/b"
+  mv "$IN/b" "$IN/c"
+  rmdir "$IN/a" "$IN/c"
+  run ! ln -s x "$IN/link"
+  counted
+  for kind in mkdir=2 rename=1 rmdir=2 symlink=1 unlink=0 write=0; do
+    equal "$(requests "$REQUESTS" "${kind%=*}")" "${kind#*=}" "$kind"
+  done
+  submit
+  counted
+  equal "$(requests "$REQUESTS" mknod)" 1
+  [ "$(requests "$REQUESTS" write)" -ge 1 ]
+  # Counts only go up.
+  for kind in lookup getattr read flush readdirplus; do
+    [ "$(requests "$REQUESTS" $kind)" -ge "$(requests "$before" $kind)" ]
+  done
+}
+
+@test "a warm document costs its reader one request at most" {
+  local i name before
+  start
+  submit
+  name=$(only "$IMPORT"/dual_import-*.json)
+  # The first fetches it, and the second its time of access.
+  cat "$name" "$name" >"$TMP/warm"
+  cat "$name" >"$TMP/warm"
+  counted
+  before=$(requests "$REQUESTS")
+  for ((i = 0; i < 10; i++)); do
+    cat "$name" >"$TMP/warm"
+  done
+  counted
+  i=$(($(requests "$REQUESTS") - before))
+  if [ "$i" -gt 10 ]; then
+    echo "ten times cat: $i requests: $REQUESTS"
+    return 1
+  fi
+}
