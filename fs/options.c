@@ -190,6 +190,50 @@ static int check(const struct options *options, int words, pf_err *err)
 	return 0;
 }
 
+/* The first option that only mounts have a use for; NULL where there is none. */
+static const char *option_of_mounts(const struct options *options)
+{
+	const struct {
+		bool given;
+		const char *option;
+	} all[] = {
+		{ options->foreground, "-f" },
+		{ options->debug, "-d" },
+		{ options->single_threaded, "-s" },
+		{ options->read_only, "-o ro" },
+		{ options->read_write, "-o rw" },
+		{ options->has_uid, "-o uid=" },
+		{ options->has_gid, "-o gid=" },
+		{ options->has_umask, "-o umask=" },
+		{ options->sync != NULL, "-o sync=" },
+		{ options->max_source != 0, "-o max_source=" },
+		{ options->max_time != 0, "-o max_time=" },
+		{ options->categories_file != NULL, "-o categories=" },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i].given)
+			return all[i].option;
+	return NULL;
+}
+
+static int refuse_mount_options(const struct options *options, pf_err *err)
+{
+	const struct fuse_args *rest = &options->args; /* what libfuse would be given */
+	const char *option = option_of_mounts(options), *separate = "", *value = "";
+
+	if (!option && rest->argc > 1) {
+		option = rest->argv[1];
+		if (rest->argc > 2 && strcmp(option, "-o") == 0) {
+			separate = " ";
+			value = rest->argv[2];
+		}
+	}
+	return option ? pf_fail(err, EINVAL, "%s%s%s: an option of mounts, and nothing is mounted here", option,
+				separate, value)
+		      : 0;
+}
+
 /* --check and --backup. */
 static int take_care_of(struct options *options, const struct positional *positional, pf_err *err)
 {
@@ -201,10 +245,9 @@ static int take_care_of(struct options *options, const struct positional *positi
 		return pf_fail(err, EINVAL, "expected: patternfs --check DATABASE (-h for more)");
 	if (options->backup && positional->count != 2)
 		return pf_fail(err, EINVAL, "expected: patternfs --backup DATABASE FILE (-h for more)");
-	if (options->args.argc > 1)
-		return pf_fail(err, EINVAL, "%s: an option of mounts, and nothing is mounted here",
-			       options->args.argv[1]);
-	result = absolute(positional->words[0], &options->database, err);
+	result = refuse_mount_options(options, err);
+	if (result == 0)
+		result = absolute(positional->words[0], &options->database, err);
 	if (result == 0 && options->backup)
 		result = absolute(positional->words[1], &options->mountpoint, err);
 	return result;

@@ -120,6 +120,9 @@ static const struct {
 	  " (SELECT count(*) FROM files f WHERE f.parent = d.id AND f.listed)"
 	  "  + (SELECT count(*) FROM notes n WHERE n.parent = d.id AND n.listed) AS n FROM files d)"
 	  " WHERE children <> n" },
+	{ "incoming",
+	  "SELECT 'file 1: it is not there, or no directory, and so there is no incoming/: this cannot be mounted'"
+	  " WHERE NOT EXISTS (SELECT 1 FROM files WHERE id = 1 AND mode & 61440 = 16384)" },
 	{ "files that no path leads to",
 	  "WITH RECURSIVE below (id) AS (VALUES (1) UNION SELECT f.id FROM below b JOIN files f ON f.parent = b.id)"
 	  " SELECT printf('file %d: no path leads to it', id) FROM files WHERE orphan = 0 AND id NOT IN below" },

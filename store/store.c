@@ -225,6 +225,21 @@ static int purge(pf_store *store, pf_err *err)
 	return rc < 0 ? rc : connection_open(store->path, CONNECTION_WRITER, store->options.sync, &store->writer, err);
 }
 
+/* Without it nothing can be dropped, and each look at it would fail. */
+static int check_incoming(struct connection *conn, const char *path, pf_err *err)
+{
+	struct file_row row;
+	pf_err why = { 0 };
+	int rc = directory_load(conn, PF_INCOMING, &row, &why);
+
+	if (rc == -ENOENT || rc == -ENOTDIR)
+		return pf_fail(err, EUCLEAN,
+			       "%s: the database is corrupt (its directory incoming is %s): restore a backup, or save "
+			       "what can be read with sqlite3's .dump",
+			       path, rc == -ENOENT ? "missing" : "none");
+	return rc < 0 ? pf_fail(err, why.code, "%s", why.why) : 0;
+}
+
 /* An older schema had no index of words. */
 static int index_words(pf_store *store, pf_err *err)
 {
@@ -257,6 +272,8 @@ static int open_writer(pf_store *store, pf_err *err)
 	if (rc == 0)
 		rc = schema_ready(store->writer, store->path, true, &upgraded, err);
 	if (rc == 0)
+		rc = check_incoming(store->writer, store->path, err);
+	if (rc == 0)
 		rc = purge(store, err);
 	if (rc == 0 && upgraded)
 		rc = index_words(store, err);
@@ -280,6 +297,8 @@ static int open_reader(pf_store *store, pf_err *err)
 		rc = lease_begin(store, &lease, &why);
 		if (rc == 0)
 			rc = schema_ready(lease.conn, store->path, false, NULL, &why);
+		if (rc == 0)
+			rc = check_incoming(lease.conn, store->path, &why);
 		if (rc == 0 || rc == -EINVAL || rc == -EUCLEAN || rc == -ENOMEM ||
 		    store->reader_mode == CONNECTION_IMMUTABLE)
 			break;

@@ -323,6 +323,32 @@ category_of() {
   run -2 "$PATTERNFS" --check -f "$DB" "$MNT"
 }
 
+@test "--check and --backup take no options of mounts" {
+  start
+  stop
+  for option in -f -d -s '-o ro' '-o rw' '-o uid=0' '-o gid=0' '-o umask=0' '-o sync=full' '-o max_source=9' \
+    '-o max_time=9' '-o categories=/none' '-o allow_other' '-o default_permissions,nodev' -x; do
+    # shellcheck disable=SC2086 # words
+    run -2 "$PATTERNFS" --check $option "$DB"
+    shown=${option/=*/=}
+    [ "$output" = "patternfs: error: $shown: an option of mounts, and nothing is mounted here" ]
+    # shellcheck disable=SC2086 # words
+    run -1 "$PATTERNFS" --backup $option "$DB" "$TMP/none.db"
+    contains "$output" 'an option of mounts'
+    [ ! -e "$TMP/none.db" ]
+  done
+}
+
+@test "a database without incoming/ is refused, and --check says why" {
+  start
+  stop
+  sqlite3 "$DB" 'PRAGMA foreign_keys = OFF; DELETE FROM files WHERE id = 1'
+  refused 'its directory incoming is missing' "$DB" "$MNT"
+  refused 'its directory incoming is missing' -o ro "$DB" "$MNT"
+  run -1 "$PATTERNFS" --check "$DB"
+  contains "$output" 'file 1: it is not there, or no directory, and so there is no incoming/: this cannot be mounted'
+}
+
 @test "a mount of a database with a trigger of others is refused" {
   start
   stop

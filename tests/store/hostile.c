@@ -595,7 +595,7 @@ static int damaged_cases(const char *good, const char *name, int cases, uint64_t
 /* ---- rows that no store writes ---- */
 
 static const struct {
-	const char *what; /* in brackets: not even the root can be looked at; not for mounts */
+	const char *what; /* in brackets: not for mounts */
 	const char *sql;
 } rows[] = {
 	{ "data that is no JSON", "UPDATE code_patterns SET pattern_data = 'no { JSON', mtime = mtime + 1" },
@@ -646,7 +646,7 @@ static const struct {
 	{ "a file that is in itself", "UPDATE files SET parent = id WHERE id > 1;"
 				      "UPDATE files SET mode = 16877 WHERE id > 1" },
 	{ "incoming in incoming", "UPDATE files SET parent = 1 WHERE id = 1" },
-	{ "incoming is no directory", "UPDATE files SET mode = 33188 WHERE id = 1" },
+	{ "(incoming is no directory)", "UPDATE files SET mode = 33188 WHERE id = 1" },
 	{ "(no incoming)", "DELETE FROM files WHERE id = 1" },
 	{ "files of odd kinds", "UPDATE files SET mode = -1 WHERE id > 1" },
 	{ "links and devices", "UPDATE files SET mode = CASE id % 3 WHEN 0 THEN 41471 WHEN 1 THEN 8630 ELSE 25014 END"

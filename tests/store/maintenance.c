@@ -79,6 +79,8 @@ static void planted_damage_is_found(void **state)
 		{ "UPDATE files SET size = 77 WHERE name = 'plain.txt'", "its size is 77, its content has 5 bytes\n" },
 		{ "UPDATE files SET children = 55 WHERE id = 1", "file 1: children is 55, it has " },
 		{ "UPDATE files SET parent = id WHERE name = 'more'", ": no path leads to it\n" },
+		{ "DELETE FROM files WHERE id = 1", "file 1: it is not there, or no directory" },
+		{ "UPDATE files SET mode = 33188 WHERE id = 1", "file 1: it is not there, or no directory" },
 		{ "UPDATE notes SET size = 1 WHERE id = 1", "note 1: its size is 1, its text has " },
 		{ "UPDATE history SET end_offset = 0 WHERE id = 3",
 		  "event 3: ends before the one before it, or is older\n" },
