@@ -905,12 +905,20 @@ void writer_tell(struct writer *w, uint64_t ino)
 
 void writer_submit(struct writer *w, struct change *change)
 {
+	bool late;
+
 	change->next = NULL;
 	pthread_mutex_lock(&w->lock);
-	*w->last = change;
-	w->last = &change->next;
-	pthread_cond_signal(&w->queued);
+	late = w->stop;
+	if (!late) {
+		*w->last = change;
+		w->last = &change->next;
+		pthread_cond_signal(&w->queued);
+	}
 	pthread_mutex_unlock(&w->lock);
+	/* As the kernel says it in a moment. */
+	if (late)
+		change->answer(change, -ENOTCONN);
 }
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err)
@@ -960,9 +968,9 @@ void writer_set_kernel(struct writer *w, const struct kernel_ops *kernel, void *
 	w->kernel = kernel;
 }
 
-void writer_free(struct writer *w)
+void writer_stop(struct writer *w)
 {
-	if (!w)
+	if (w->stop)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
@@ -974,6 +982,13 @@ void writer_free(struct writer *w)
 	pthread_cond_signal(&w->noticed);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->notifier, NULL);
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	writer_stop(w);
 	for (size_t i = 0; i < w->extractor_count; i++)
 		pf_extractor_free(w->extractors[i]);
 	pf_extractor_free(w->extractor);

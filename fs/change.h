@@ -114,7 +114,12 @@ void writer_set_kernel(struct writer *writer, const struct kernel_ops *ops, void
 void writer_tell(struct writer *writer, uint64_t ino);
 /* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
 void writer_submit(struct writer *writer, struct change *change);
-/* Carries out what is queued, answers all, and ends. NULL is fine. */
+/*
+ * Carries out what is queued, answers all, and ends; what is submitted from now on is answered -ENOTCONN. Its notices may
+ * wait for requests that are still to be served, so others must serve meanwhile. One thread calls it; again is fine.
+ */
+void writer_stop(struct writer *writer);
+/* Stops it. Nobody may use it any more. NULL is fine. */
 void writer_free(struct writer *writer);
 
 /* An extractor for as long as the caller wants it; back with writer_return_extractor. NULL on failure. */

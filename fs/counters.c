@@ -1,12 +1,10 @@
 #include "counters.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "log.h"
-#include "thread.h"
 
 static const char *const words[REQUEST_KIND_COUNT] = {
 	[REQUEST_LOOKUP] = "lookup",	 [REQUEST_FORGET] = "forget",
@@ -28,7 +26,7 @@ void counters_add(struct counters *counters, enum request_kind kind)
 	atomic_fetch_add_explicit(&counters->of[kind], 1, memory_order_relaxed);
 }
 
-static void log_all(struct counters *counters)
+void counters_log(struct counters *counters)
 {
 	/* A word has at most 11 bytes, a number 20, each a space before it: all fit, and into a line of the log. */
 	char line[REQUEST_KIND_COUNT * 33 + 1];
@@ -38,47 +36,4 @@ static void log_all(struct counters *counters)
 		len += (size_t)snprintf(line + len, sizeof line - len, " %s %" PRIuFAST64, words[kind],
 					atomic_load_explicit(&counters->of[kind], memory_order_relaxed));
 	pf_log(PF_LOG_NOTICE, "requests:%s", line);
-}
-
-static sigset_t the_signal(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGUSR1);
-	return set;
-}
-
-static void *watch(void *arg)
-{
-	struct counters *counters = arg;
-	sigset_t set = the_signal();
-	int got;
-
-	while (sigwait(&set, &got) == 0 && !atomic_load(&counters->ending))
-		log_all(counters);
-	return NULL;
-}
-
-int counters_watch(struct counters *counters, pf_err *err)
-{
-	sigset_t set = the_signal();
-	int result = pthread_sigmask(SIG_BLOCK, &set, NULL);
-
-	if (result == 0)
-		result = thread_start(&counters->watcher, watch, counters);
-	if (result)
-		return pf_fail(err, result, "cannot start a thread: %s", strerror(result));
-	counters->watched = true;
-	return 0;
-}
-
-void counters_unwatch(struct counters *counters)
-{
-	if (!counters->watched)
-		return;
-	atomic_store(&counters->ending, true);
-	pthread_kill(counters->watcher, SIGUSR1);
-	pthread_join(counters->watcher, NULL);
-	counters->watched = false;
 }

@@ -6,19 +6,12 @@
  * counts: SIGUSR1 has them logged, one line,
  *
  *	requests: lookup 12 forget 0 getattr 3 …
- *
- * No handler runs for the signal: all threads block it, and one of its own waits
- * for it, which may log as any thread may.
  */
 #ifndef PF_COUNTERS_H
 #define PF_COUNTERS_H
 
-#include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
-
-#include "err.h"
 
 enum request_kind {
 	REQUEST_LOOKUP,
@@ -46,22 +39,14 @@ enum request_kind {
 	REQUEST_KIND_COUNT,
 };
 
-/* All zero: nothing was counted, and nobody waits for the signal. */
+/* All zero: nothing was counted. */
 struct counters {
 	atomic_uint_fast64_t of[REQUEST_KIND_COUNT]; /* any thread */
-	pthread_t watcher;
-	bool watched; /* the watcher runs */
-	atomic_bool ending;
 };
 
 /* One more request of KIND. Any thread. */
 void counters_add(struct counters *counters, enum request_kind kind);
-/*
- * Starts the thread that logs COUNTERS at SIGUSR1. Blocks the signal in the caller, whose later threads inherit that:
- * before any of them, and after fork().
- */
-int counters_watch(struct counters *counters, pf_err *err);
-/* Ends it; from then on the signal does nothing. Fine where none was started. */
-void counters_unwatch(struct counters *counters);
+/* Logs them all. Any thread. */
+void counters_log(struct counters *counters);
 
 #endif

@@ -48,15 +48,14 @@ void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg)
 
 void fs_stop(struct pf_fs *fs)
 {
-	writer_free(fs->writer);
-	fs->writer = NULL;
+	writer_stop(fs->writer);
 }
 
 void fs_free(struct pf_fs *fs)
 {
 	if (!fs)
 		return;
-	fs_stop(fs);
+	writer_free(fs->writer);
 	drafts_free(fs->drafts);
 	outcomes_free(fs->outcomes);
 	queries_free(fs->queries);

@@ -27,9 +27,12 @@ struct pf_fs {
 struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read_only, pf_err *err);
 /* Tells the kernel of changes by OPS; before the first request. */
 void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg);
-/* Commits what is queued and what is in drafts, answers, and ends the threads. Nothing can be changed afterwards. */
+/*
+ * Commits what is queued and what is in drafts, answers, and ends the writer's threads. Requests must be served meanwhile
+ * (change.h) and may be afterwards: those that change something fail.
+ */
 void fs_stop(struct pf_fs *fs);
-/* Stops, and closes the store. NULL is fine. */
+/* Stops, and closes the store. Nobody may be served any more. NULL is fine. */
 void fs_free(struct pf_fs *fs);
 
 /* Now, ns since the epoch. */

@@ -10,11 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/wait.h>
@@ -22,6 +25,7 @@
 
 #include "ll.h"
 #include "log.h"
+#include "loop.h"
 #include "maintain.h"
 #include "options.h"
 
@@ -196,42 +200,83 @@ static int add_mount_options(struct options *options, bool read_only, pf_err *er
 	return result;
 }
 
-static int loop(struct ll *ll)
+/*
+ * A descriptor to read signals from, which all threads block: SIGUSR1, and those that end the daemon, as far as the
+ * caller did not have them ignored (nohup).
+ */
+static int catch_signals(pf_err *err)
 {
-	struct fuse_loop_config *config;
+	static const int wanted[] = { SIGUSR1, SIGHUP, SIGINT, SIGTERM };
+	struct sigaction action = { .sa_handler = SIG_IGN };
+	sigset_t set;
+	int fd;
+
+	sigaction(SIGPIPE, &action, NULL);
+	sigemptyset(&set);
+	for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
+		if (sigaction(wanted[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+			sigaddset(&set, wanted[i]);
+	/* Threads that are started later block them too. */
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? pf_fail(err, errno, "cannot wait for signals: %s", strerror(errno)) : fd;
+}
+
+/* Until a signal ends it, or there is nothing to serve any more. */
+static void wait_for_end(struct ll *ll, const struct loop *loop, int signals)
+{
+	struct pollfd fds[] = { { .fd = signals, .events = POLLIN }, { .fd = loop_ended(loop), .events = POLLIN } };
+	struct signalfd_siginfo got;
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0)
+			continue; /* EINTR: stopped, and continued */
+		if (fds[1].revents)
+			return;
+		if (fds[0].revents && read(signals, &got, sizeof got) == sizeof got) {
+			if (got.ssi_signo != SIGUSR1)
+				return;
+			counters_log(&ll->counters);
+		}
+	}
+}
+
+static int serve_mounted(struct ll *ll, int signals, pf_err *err)
+{
+	struct loop *loop = loop_start(ll, ll->single_threaded ? 1 : LOOP_THREADS, err);
 	int result;
 
-	if (ll->single_threaded)
-		return fuse_session_loop(ll->session);
-	config = fuse_loop_cfg_create();
-	if (!config)
-		return -ENOMEM;
-	result = fuse_session_loop_mt(ll->session, config);
-	fuse_loop_cfg_destroy(config);
-	return result;
+	if (!loop)
+		return -err->code;
+	wait_for_end(ll, loop, signals);
+	/* What is queued is committed and answered before the kernel hears that nobody serves any more. */
+	fs_stop(ll->fs);
+	result = loop_stop(loop);
+	return result < 0 ? pf_fail(err, -result, "cannot serve any more: %s", strerror(-result)) : 0;
 }
 
 /* With a session, so that no wrong option is found after the database was made. */
 static int serve(struct options *options, struct ll *ll, bool read_only, pf_err *err)
 {
-	int result;
+	int signals = catch_signals(err), result;
 
+	if (signals < 0)
+		return signals;
 	ll->fs = open_fs(options, read_only, err);
-	if (!ll->fs)
+	if (!ll->fs) {
+		close(signals);
 		return -err->code;
-	if (fuse_set_signal_handlers(ll->session) < 0 || fuse_session_mount(ll->session, options->mountpoint) < 0) {
-		fs_free(ll->fs);
-		return pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
 	}
-	fs_set_kernel(ll->fs, &ll_kernel_ops, ll);
-	result = loop(ll);
-	/* A signal ends the loop with its number. What is queued is committed and answered before the kernel hears
-	 * that nobody serves any more. */
-	fs_stop(ll->fs);
-	fuse_session_unmount(ll->session);
-	fuse_remove_signal_handlers(ll->session);
+	if (fuse_session_mount(ll->session, options->mountpoint) < 0) {
+		result = pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
+	} else {
+		fs_set_kernel(ll->fs, &ll_kernel_ops, ll);
+		result = serve_mounted(ll, signals, err);
+		fuse_session_unmount(ll->session);
+	}
 	fs_free(ll->fs);
-	return result < 0 ? pf_fail(err, -result, "cannot serve %s: %s", options->mountpoint, strerror(-result)) : 0;
+	close(signals);
+	return result;
 }
 
 static int run(struct options *options, pf_err *err)
@@ -260,10 +305,7 @@ static int run(struct options *options, pf_err *err)
 	if (!options->foreground && !options->debug)
 		result = start_daemon(err);
 	if (result == 0)
-		result = counters_watch(&ll.counters, err);
-	if (result == 0)
 		result = serve(options, &ll, read_only, err);
-	counters_unwatch(&ll.counters);
 	fuse_session_destroy(ll.session);
 	return result;
 }

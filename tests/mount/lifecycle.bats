@@ -110,6 +110,51 @@ $1" 3>&- || return 1
   done < <(cd "$IN" && ls | grep '\.py$' | head -n "$learned")
 }
 
+# Its notices wait for pages that readers ask for: somebody must still serve them.
+@test "SIGTERM among reads and verdicts: the daemon ends, and what was acknowledged is counted" {
+  for round in 1 2 3; do
+    rm -f "$DB"*
+    start
+    submit
+    before=$(sql 'SELECT total(success_count) FROM code_patterns')
+    writers=
+    for type in import validation logging; do
+      python3 - "$MNT/ml/operator/$type" >"$TMP/done.$type" 3>&- <<'PYTHON' &
+import os
+import sys
+
+name = min(n for n in os.listdir(sys.argv[1]) if n.endswith(".json"))
+fd = os.open(sys.argv[1] + "/outcome", os.O_WRONLY)
+done = 0
+try:
+    while True:
+        os.write(fd, b"success " + name.encode() + b"\n")
+        done += 1
+except OSError:
+    print(done)
+PYTHON
+      writers="$writers $!"
+    done
+    "$HAMMER" 30 "$MNT"/ml/operator/*/*.json "$MNT/stats.json" >"$TMP/hammer" 2>&1 3>&- &
+    reader=$!
+    until [ "$(sql 'SELECT total(success_count) FROM code_patterns')" != "$before" ]; do
+      sleep 0.05
+    done
+    sleep "0.$((round * 3))"
+    kill -TERM "$PID"
+    ended 0
+    kill "$reader" 2>/dev/null || true
+    wait $reader $writers || true
+    learned=$(sql "SELECT CAST(total(success_count) - $before AS INTEGER) FROM code_patterns")
+    told=$(cat "$TMP"/done.* | awk '{ sum += $1 } END { print sum }')
+    # Each writer had one more under way at the most, which may have been committed before it could be answered.
+    [ "$learned" -ge "$told" ] && [ "$learned" -le $((told + 3)) ] || {
+      echo "told of $told verdicts, learned $learned"
+      return 1
+    }
+  done
+}
+
 @test "stopped and continued: requests wait, and none is lost" {
   start
   submit

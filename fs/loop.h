@@ -1,0 +1,38 @@
+/*
+ * The threads that serve the kernel's requests.
+ *
+ * One of them leads: it takes the next request from the device. Before it
+ * carries it out, another takes the lead, or a new thread does where none is
+ * idle. So there are as many threads as requests were being carried out at
+ * once, but no more than LOOP_THREADS.
+ *
+ * libfuse has such a loop too. It cannot be used, for when it is told to end it
+ * drops requests that it has taken from the kernel, and then nobody serves any
+ * more while the writer still commits what is queued and tells the kernel: a
+ * notice that waits for a page being read (change.h) would wait for ever. This
+ * one goes on until the writer is through, and answers all that it took.
+ */
+#ifndef PF_LOOP_H
+#define PF_LOOP_H
+
+#include "ll.h"
+
+struct loop;
+
+enum { LOOP_THREADS = 10 };
+
+/*
+ * Starts serving LL's session, which is mounted, with up to THREADS threads.
+ * NULL on failure. They keep the caller's signal mask.
+ */
+struct loop *loop_start(struct ll *ll, unsigned threads, pf_err *err);
+/* A descriptor that becomes readable once there is nothing to serve any more: unmounted, cut off, or the device failed.
+ */
+int loop_ended(const struct loop *loop);
+/*
+ * Lets each thread finish what it took, ends them, and frees LOOP. Requests that nobody took stay unanswered, until the
+ * session is unmounted. Returns 0, or minus the errno value by which the device failed. NULL is fine.
+ */
+int loop_stop(struct loop *loop);
+
+#endif
