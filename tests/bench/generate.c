@@ -1,5 +1,6 @@
 #include "generate.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Marsaglia 2003, "Xorshift RNGs", the 64-bit generator with the triple (13, 7, 17). */
@@ -15,11 +16,24 @@ static unsigned below(struct random *random, unsigned end)
 	return (unsigned)((random->state >> 32) % end);
 }
 
-#define PICK(random, array) ((array)[below(random, sizeof(array) / sizeof *(array))])
+#define COUNT(array)	    (sizeof(array) / sizeof *(array))
+#define PICK(random, array) ((array)[below(random, COUNT(array))])
 
 static const char *const words[] = {
-	"bucket", "cluster", "dataset", "query",     "job",    "project", "region", "table",   "topic",	  "batch",
-	"prefix", "delta",   "model",	"partition", "schema", "source",  "target", "timeout", "version", "worker",
+	"bucket",   "cluster",	 "dataset",    "query",	   "job",	"project",   "region",	"table",
+	"topic",    "batch",	 "prefix",     "delta",	   "model",	"partition", "schema",	"source",
+	"target",   "timeout",	 "version",    "worker",   "account",	"alias",     "archive", "broker",
+	"catalog",  "channel",	 "checkpoint", "column",   "command",	"container", "cursor",	"database",
+	"deadline", "delimiter", "device",     "domain",   "endpoint",	"engine",    "event",	"export",
+	"field",    "filter",	 "folder",     "format",   "gateway",	"group",     "header",	"image",
+	"index",    "instance",	 "interval",   "key",	   "label",	"language",  "ledger",	"limit",
+	"location", "manifest",	 "message",    "metric",   "namespace", "network",   "node",	"object",
+	"offset",   "output",	 "owner",      "parser",   "password",	"path",	     "payload", "policy",
+	"pool",	    "port",	 "profile",    "queue",	   "quota",	"range",     "record",	"replica",
+	"report",   "request",	 "resource",   "role",	   "row",	"sample",    "scope",	"secret",
+	"segment",  "service",	 "session",    "shard",	   "snapshot",	"stage",     "status",	"stream",
+	"subnet",   "tag",	 "task",       "template", "tenant",	"token",     "user",	"vault",
+	"view",	    "volume",	 "warehouse",  "window",   "zone",
 };
 static const char *const nouns[] = { "Cluster", "Dataset", "Function", "Instance", "Job",      "Model",
 				     "Object",	"Queue",   "Query",    "Snapshot", "Transfer", "Workflow" };
@@ -181,7 +195,7 @@ static void write_method(pf_text *out, struct random *random, unsigned number)
 
 static void write_init(pf_text *out, struct random *random)
 {
-	unsigned first = below(random, 10), count = 3 + below(random, 8);
+	unsigned count = 3 + below(random, 8), first = below(random, COUNT(words) - count);
 
 	pf_text_puts(out, "\n    def __init__(\n        self,\n        *,\n");
 	for (unsigned i = 0; i < count; i++) {
@@ -198,12 +212,13 @@ static void write_init(pf_text *out, struct random *random)
 	write_guard(out, random);
 }
 
-static void write_class(pf_text *out, struct random *random, unsigned number)
+/* NUMBER, of the module made of SEED: together they make the name its own. */
+static void write_class(pf_text *out, struct random *random, uint64_t seed, unsigned number)
 {
 	const char *kind = PICK(random, kinds);
 
-	pf_text_printf(out, "\n\nclass %s%s%u%s(Base%s%s):\n", PICK(random, verbs), PICK(random, nouns), number, kind,
-		       kind, strcmp(kind, "Sensor") == 0 ? "Operator" : "");
+	pf_text_printf(out, "\n\nclass %s%s%" PRIu64 "No%u%s(Base%s%s):\n", PICK(random, verbs), PICK(random, nouns),
+		       seed, number, kind, kind, strcmp(kind, "Sensor") == 0 ? "Operator" : "");
 	write_docstring(out, random, "    ", 5);
 	pf_text_printf(out, "\n    template_fields: Sequence[str] = ('%s', '%s')\n    ui_color = '#%06x'\n",
 		       PICK(random, words), PICK(random, words), below(random, 1 << 24));
@@ -222,7 +237,7 @@ void generate_module(pf_text *out, enum module_shape shape, size_t size, uint64_
 		if (left == 0) {
 			left = shape == MANY_METHODS ? UINT32_MAX : 2 + below(&random, 6);
 			methods = 0;
-			write_class(out, &random, classes++);
+			write_class(out, &random, seed, classes++);
 		}
 		write_method(out, &random, methods++);
 		left--;
