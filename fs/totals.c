@@ -78,7 +78,7 @@ int readme_render(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err)
 		       "# What Airflow components taught\n"
 		       "\n"
 		       "This directory is a memory of idioms from Airflow operators, sensors, hooks,\n"
-		       "triggers and notifiers: %lld patterns from %lld components.\n"
+		       "triggers and notifiers: %lld pattern%s from %lld component%s.\n"
 		       "\n"
 		       "    cp operator.py incoming/                   learn from a component\n"
 		       "    cat incoming/operator.py.receipt.json      what was learned\n"
@@ -101,7 +101,8 @@ int readme_render(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err)
 		       "them. Each holds the results as links, best first, and results.jsonl, prompt.md and\n"
 		       "count. query/README.md has the keys. Here, for example:\n"
 		       "\n",
-		       (long long)totals.patterns, (long long)components);
+		       (long long)totals.patterns, totals.patterns == 1 ? "" : "s", (long long)components,
+		       components == 1 ? "" : "s");
 	put_examples(&examples, out);
 	return 0;
 }
