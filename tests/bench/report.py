@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from math import log10
 from statistics import median
 
 from reading import BOUND
@@ -214,8 +215,11 @@ class Report:
             f"set terminal svg size {480 * len(sections)},420 background 'white' font 'sans,12'",
             f"set output {quoted(path)}",
             "set style data histogram; set style histogram clustered gap 1; set style fill solid border -1",
-            "set logscale y; set grid ytics lc rgb '#dddddd'; set key top left; set xtics nomirror rotate by -25",
-            "set ytics nomirror; set format y '%g'; set datafile missing '-'",
+            # Of logarithms, so that a bar goes down where it is less than the disk's.
+            "set yrange [-1.1:2.1]",
+            "set ytics nomirror ('0.1' -1, '0.3' -0.523, '1' 0, '3' 0.477, '10' 1, '30' 1.477, '100' 2)",
+            "set grid ytics lc rgb '#dddddd'; set xtics nomirror rotate by -20; set xzeroaxis lt -1",
+            "set key outside bottom center horizontal; set datafile missing '-'",
             f"set multiplot layout 1,{len(sections)} title {quoted(self.data['title'])}",
         ]
         for section in sections:
@@ -223,15 +227,15 @@ class Report:
             names = [name for name in shown if any(name in row["ratio"] for row in bars)]
             lines.append(f"$d{section} << EOD")
             for row in bars:
-                values = (f"{row['ratio'][name]:.4f}" if name in row["ratio"] else "-" for name in names)
+                values = (f"{log10(row['ratio'][name]):.4f}" if name in row["ratio"] else "-" for name in names)
                 lines.append(f'"{row["row"].split(" */")[0]}" ' + " ".join(values))
             lines.append("EOD")
             plots = ", ".join(
                 f"$d{section} using {i + 2}:xtic(1) title {quoted(name)} lc rgb '{colours.get(name, '#555555')}'"
                 for i, name in enumerate(names)
             )
-            lines.append(f"set title {quoted(section)}; set ylabel {quoted(f'time, {disk} = 1')}")
-            lines.append(f"plot {plots}, 1 with lines lc rgb 'black' title {quoted(disk)}")
+            lines.append(f"set title {quoted(f'{section}: time, {disk} = 1')}")
+            lines.append(f"plot {plots}")
         return "\n".join(lines) + "\nunset multiplot\n"
 
 
