@@ -72,7 +72,6 @@ struct writer {
 
 	pthread_t thread, notifier;
 	/* The writer thread's own: */
-	pf_extractor *extractor;
 	int64_t seen;	    /* the change feed up to here has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
 	size_t queries;	    /* as last logged */
@@ -143,14 +142,16 @@ static int apply_rmdir(struct writer *w, struct change *c, pf_txn *txn)
 
 static int apply_rename(struct writer *w, struct change *c, pf_txn *txn)
 {
-	int result = 0;
+	pf_extractor *extractor = writer_borrow_extractor(w, &c->err);
+	int result = extractor ? 0 : -c->err.code;
 
-	if (c->content)
+	if (result == 0 && c->content)
 		result = pf_txn_write(txn, c->id, c->content, c->len, c->mtime, &c->err);
-	if (result < 0)
-		return result;
-	return pf_txn_rename(txn, c->parent, c->name, c->new_parent, c->new_name, c->flags, w->extractor, &c->removed,
-			     &c->err);
+	if (result == 0)
+		result = pf_txn_rename(txn, c->parent, c->name, c->new_parent, c->new_name, c->flags, extractor,
+				       &c->removed, &c->err);
+	writer_return_extractor(w, extractor);
+	return result;
 }
 
 static int apply_setattr(struct writer *w, struct change *c, pf_txn *txn)
@@ -167,7 +168,13 @@ static int apply_write(struct writer *w, struct change *c, pf_txn *txn)
 
 static int apply_close(struct writer *w, struct change *c, pf_txn *txn)
 {
-	return pf_txn_close(txn, c->id, c->content, c->len, c->mtime, w->extractor, c->judgement, &c->err);
+	pf_extractor *extractor = writer_borrow_extractor(w, &c->err);
+	int result = extractor
+			     ? pf_txn_close(txn, c->id, c->content, c->len, c->mtime, extractor, c->judgement, &c->err)
+			     : -c->err.code;
+
+	writer_return_extractor(w, extractor);
+	return result;
 }
 
 static int apply_refuse(struct writer *w, struct change *c, pf_txn *txn)
@@ -935,9 +942,7 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	w->last = &w->first;
 	w->last_notice = &w->first_notice;
 	w->seen = INT64_MAX;
-	w->extractor = pf_extractor_new(&fs->limits, err);
-	if (!w->extractor || pf_store_changes(fs->store, &w->seen, each_change, NULL, err) < 0) {
-		pf_extractor_free(w->extractor);
+	if (pf_store_changes(fs->store, &w->seen, each_change, NULL, err) < 0) {
 		free(w);
 		return NULL;
 	}
@@ -955,7 +960,6 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	}
 	if (result) {
 		pf_fail(err, result, "cannot start a thread: %s", strerror(result));
-		pf_extractor_free(w->extractor);
 		free(w);
 		return NULL;
 	}
@@ -991,7 +995,6 @@ void writer_free(struct writer *w)
 	writer_stop(w);
 	for (size_t i = 0; i < w->extractor_count; i++)
 		pf_extractor_free(w->extractors[i]);
-	pf_extractor_free(w->extractor);
 	pthread_cond_destroy(&w->queued);
 	pthread_cond_destroy(&w->noticed);
 	pthread_mutex_destroy(&w->lock);
@@ -1011,6 +1014,8 @@ pf_extractor *writer_borrow_extractor(struct writer *w, pf_err *err)
 
 void writer_return_extractor(struct writer *w, pf_extractor *extractor)
 {
+	if (!extractor)
+		return;
 	pthread_mutex_lock(&w->lock);
 	if (w->extractor_count < EXTRACTORS) {
 		w->extractors[w->extractor_count++] = extractor;
