@@ -9,6 +9,7 @@
 
 #include "fs.h"
 #include "log.h"
+#include "readahead.h"
 #include "thread.h"
 #include "version.h"
 
@@ -566,10 +567,10 @@ static void read_feed(struct writer *w, struct stale *stale)
 
 static void tell_inodes(struct writer *w, const struct stale *stale)
 {
-	if (!w->kernel)
-		return;
-	for (size_t i = 0; i < stale->inode_count; i++)
+	readahead_settle(w->fs->readahead, w->seen);
+	for (size_t i = 0; w->kernel && i < stale->inode_count; i++)
 		w->kernel->inval_inode(w->kernel_arg, stale->inodes[i].ino, stale->inodes[i].pages);
+	readahead_told(w->fs->readahead, w->seen);
 	if (stale->failed)
 		pf_log(PF_LOG_ERROR, "no memory to tell the kernel of every change: listings may be stale");
 }
@@ -946,6 +947,7 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 		free(w);
 		return NULL;
 	}
+	readahead_told(fs->readahead, w->seen);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

@@ -15,7 +15,8 @@
  *    such reads are always served. The pages of `outcome` files are locked by
  *    their own writers: these get attributes-only notices, and the kernel drops
  *    their pages when it sees the new time. The writer thread sends them all
- *    before it answers.
+ *    before it answers, and after what is being handed to the kernel unasked
+ *    (readahead.h), which waits for no more than they do.
  *  - entry notices (inval_entry) take the directory's lock, which the caller of
  *    unlink, rename, … in it holds until answered. The writer thread answers
  *    those first, and leaves entry notices to a second thread, which answers
@@ -106,6 +107,9 @@ void change_answer_nobody(struct change *change, int result);
 struct kernel_ops {
 	void (*inval_inode)(void *arg, uint64_t ino, bool pages);
 	void (*inval_entry)(void *arg, uint64_t parent, const char *name);
+	/* Gives it the whole document INO, as long as it knows that to be; 0, or minus an errno value: ENOENT where it
+	 * does not know INO. */
+	int (*store)(void *arg, uint64_t ino, const char *bytes, size_t len);
 };
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err);

@@ -4,14 +4,26 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "readahead.h"
+
 enum { DEFAULT_MAX_FILE = 4 << 20 };
 
-int64_t fs_now(void)
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(clock, &now);
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+int64_t fs_now(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+int64_t fs_monotonic(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read_only, pf_err *err)
@@ -32,6 +44,8 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	fs->queries = queries_new();
 	fs->snapshots = snapshots_new(SNAPSHOTS_SOFT, SNAPSHOTS_HARD, (int64_t)SNAPSHOTS_GRACE_S * 1000000000);
 	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots)
+		fs->readahead = readahead_new(fs, err);
+	if (fs->readahead)
 		fs->writer = writer_new(fs, err);
 	if (!fs->writer) {
 		pf_fail(err, ENOMEM, "no memory to start");
@@ -44,18 +58,21 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg)
 {
 	writer_set_kernel(fs->writer, ops, arg);
+	readahead_set_kernel(fs->readahead, ops, arg);
 }
 
 void fs_stop(struct pf_fs *fs)
 {
 	writer_stop(fs->writer);
+	readahead_stop(fs->readahead);
 }
 
 void fs_free(struct pf_fs *fs)
 {
 	if (!fs)
 		return;
-	writer_free(fs->writer);
+	writer_free(fs->writer); /* it waits for the other */
+	readahead_free(fs->readahead);
 	drafts_free(fs->drafts);
 	outcomes_free(fs->outcomes);
 	queries_free(fs->queries);

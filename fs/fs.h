@@ -20,6 +20,7 @@ struct pf_fs {
 	struct outcomes *outcomes;   /* owned */
 	struct queries *queries;     /* owned */
 	struct snapshots *snapshots; /* owned */
+	struct readahead *readahead; /* owned */
 	struct writer *writer;	     /* owned; read-only, it only follows what others write */
 };
 
@@ -37,5 +38,7 @@ void fs_free(struct pf_fs *fs);
 
 /* Now, ns since the epoch. */
 int64_t fs_now(void);
+/* Now, ns since some moment, for what must not follow a clock that is set. */
+int64_t fs_monotonic(void);
 
 #endif

@@ -9,7 +9,8 @@
  * neither open nor release. Hence there are no file handles, and content that is
  * being written belongs to the inode (draft.h). Creation is mknod, for the same
  * reason. O_TRUNC must come as a truncation, not hidden in an open that is never
- * sent: FUSE_CAP_ATOMIC_O_TRUNC is cleared.
+ * sent: FUSE_CAP_ATOMIC_O_TRUNC is cleared. And pages are given to the kernel
+ * before they are asked for (readahead.h).
  *
  * Permissions are the kernel's to check (default_permissions), except that root
  * may open anything for writing: what has no write side answers EROFS.
@@ -24,6 +25,7 @@
 
 #include "incoming.h"
 #include "log.h"
+#include "readahead.h"
 
 static struct ll *ll_of(fuse_req_t request)
 {
@@ -311,6 +313,7 @@ static void ll_opendir(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info
 
 static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offset, struct fuse_file_info *fi)
 {
+	struct ll *ll = ll_of(request);
 	pf_text text = { 0 };
 	pf_err err = { 0 };
 	struct node node;
@@ -320,13 +323,14 @@ static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 	count(request, REQUEST_READ);
 	if (!decode(request, ino, &node))
 		return;
-	result = node_read(ll_of(request)->fs, node, offset, size, &text, &err);
+	result = node_read(ll->fs, node, offset, size, &text, &err);
 	if (result < 0 && result != -ENOENT && result != -ESTALE)
 		pf_log(PF_LOG_ERROR, "cannot read: %s", err.why);
 	if (result < 0 || text.failed)
 		reply_err(request, result < 0 ? result : -ENOMEM);
 	else
 		fuse_reply_buf(request, text.bytes, text.len);
+	readahead_asked(ll->fs->readahead, node, fs_monotonic());
 	pf_text_free(&text);
 }
 
@@ -758,4 +762,13 @@ static void inval_entry(void *arg, uint64_t parent, const char *name)
 	fuse_lowlevel_notify_inval_entry(ll->session, parent, name, strlen(name));
 }
 
-const struct kernel_ops ll_kernel_ops = { inval_inode, inval_entry };
+static int store(void *arg, uint64_t ino, const char *bytes, size_t len)
+{
+	struct ll *ll = arg;
+	struct fuse_bufvec buffer = FUSE_BUFVEC_INIT(len);
+
+	buffer.buf[0].mem = (void *)(uintptr_t)bytes; /* it is only read */
+	return fuse_lowlevel_notify_store(ll->session, ino, 0, &buffer, FUSE_BUF_NO_SPLICE);
+}
+
+const struct kernel_ops ll_kernel_ops = { inval_inode, inval_entry, store };

@@ -86,9 +86,31 @@ int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
 	return each_entry(&q, each, arg, err);
 }
 
+/* Of the row of Q, whose columns are DOCUMENT_COLUMNS. */
+static int append_document(struct query *q, pf_text *out, pf_err *err)
+{
+	struct document document = {
+		.id = column_int(q, 0),
+		.component_name = column_text(q, 1),
+		.pattern_type = column_text(q, 2),
+		.pattern_name = column_text(q, 3),
+		.category = column_text(q, 4),
+		.subcategory = column_text(q, 5),
+		.component_type = column_text(q, 6),
+		.complexity_range = column_text(q, 7),
+		.counts = { column_int(q, 8), column_int(q, 9), column_int(q, 10) },
+		.bound = column_real(q, 11),
+		.signature = column_text(q, 12),
+		.libraries = column_text(q, 13),
+		.data = column_text(q, 14),
+	};
+
+	document_render(&document, out);
+	return out->failed ? no_memory(err) : 0;
+}
+
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err)
 {
-	struct document document;
 	LEASE lease = { 0 };
 	int rc = lease_begin(store, &lease, err);
 
@@ -99,23 +121,38 @@ int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err 
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : no_pattern(err);
-	document = (struct document){
-		.id = column_int(&q, 0),
-		.component_name = column_text(&q, 1),
-		.pattern_type = column_text(&q, 2),
-		.pattern_name = column_text(&q, 3),
-		.category = column_text(&q, 4),
-		.subcategory = column_text(&q, 5),
-		.component_type = column_text(&q, 6),
-		.complexity_range = column_text(&q, 7),
-		.counts = { column_int(&q, 8), column_int(&q, 9), column_int(&q, 10) },
-		.bound = column_real(&q, 11),
-		.signature = column_text(&q, 12),
-		.libraries = column_text(&q, 13),
-		.data = column_text(&q, 14),
-	};
-	document_render(&document, out);
-	return out->failed ? no_memory(err) : 0;
+	return append_document(&q, out, err);
+}
+
+int pf_store_pattern_documents(pf_store *store, int64_t event, pf_scope scope, int64_t after,
+			       int (*each)(void *arg, const pf_pattern_entry *entry, const pf_text *document),
+			       void *arg, pf_err *err)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text document = { 0 };
+	int64_t version, mtime;
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	if (rc == 0)
+		rc = store_version(lease.conn, &version, &mtime, err);
+	if (rc < 0)
+		return rc;
+	if (version != event)
+		return pf_fail(err, ESTALE, "the store has changed");
+	QUERY(q, lease.conn, STMT_PATTERN_DOCUMENTS);
+	query_int(&q, scope);
+	query_int(&q, after);
+	while ((rc = query_row(&q, err)) > 0) {
+		pf_pattern_entry entry = { column_int(&q, 0), scope, NULL, column_int(&q, 15), column_int(&q, 16) };
+
+		pf_text_reset(&document);
+		rc = append_document(&q, &document, err);
+		if (rc < 0)
+			return rc;
+		if (each(arg, &entry, &document))
+			return 0;
+	}
+	return rc;
 }
 
 int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,

@@ -1200,15 +1200,12 @@ int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count,
  * The last event's id, for every change makes an event; but changes by hand
  * only once they are adopted: until then their patterns' times are added.
  */
-int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err)
+int store_version(struct connection *conn, int64_t *version, int64_t *mtime, pf_err *err)
 {
-	LEASE lease = { 0 };
-	int rc = lease_snapshot(store, &lease, err);
+	int rc;
 
 	*version = *mtime = 0;
-	if (rc < 0)
-		return rc;
-	QUERY(last, lease.conn, STMT_HISTORY_LAST);
+	QUERY(last, conn, STMT_HISTORY_LAST);
 	rc = query_row(&last, err);
 	if (rc > 0) {
 		*version = column_int(&last, 0);
@@ -1216,7 +1213,7 @@ int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *
 	}
 	if (rc < 0)
 		return rc;
-	QUERY(edits, lease.conn, STMT_HAND_EDITS);
+	QUERY(edits, conn, STMT_HAND_EDITS);
 	rc = query_row(&edits, err);
 	if (rc > 0) {
 		*version = (int64_t)((uint64_t)*version + (uint64_t)column_int(&edits, 0));
@@ -1224,4 +1221,13 @@ int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *
 			*mtime = column_int(&edits, 1);
 	}
 	return rc < 0 ? rc : 0;
+}
+
+int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_snapshot(store, &lease, err);
+
+	*version = *mtime = 0;
+	return rc < 0 ? rc : store_version(lease.conn, version, mtime, err);
 }

@@ -8,9 +8,13 @@
 
 #include "search.h"
 
-#define LIVE		"archived = 0 AND component_count > 0"
-#define LIVE_P		"p.archived = 0 AND p.component_count > 0"
-#define ENTRY_COLUMNS	"id, scope, file_name, size, mtime"
+#define LIVE	      "archived = 0 AND component_count > 0"
+#define LIVE_P	      "p.archived = 0 AND p.component_count > 0"
+#define ENTRY_COLUMNS "id, scope, file_name, size, mtime"
+#define DOCUMENT_COLUMNS                                                                                               \
+	"id, component_name, pattern_type, pattern_name, category, subcategory, component_type, complexity_range,"     \
+	" success_count, failure_count, component_count, confidence_lower_bound, pattern_signature,"                   \
+	" libraries_involved, pattern_data"
 #define ENTRY_COLUMNS_P "p.id, p.scope, p.file_name, p.size, p.mtime"
 #define COMPONENT_COLUMNS                                                                                              \
 	"id, coalesce(entry_name, component_name), source_size, document_size, record_size, source_mtime, mtime,"      \
@@ -57,10 +61,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	 */
 	[STMT_PATTERN_LIST] = "SELECT " ENTRY_COLUMNS " FROM code_patterns INDEXED BY code_patterns_listing"
 			      " WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
-	[STMT_PATTERN_DOCUMENT] = "SELECT id, component_name, pattern_type, pattern_name, category, subcategory,"
-				  " component_type, complexity_range, success_count, failure_count, component_count,"
-				  " confidence_lower_bound, pattern_signature, libraries_involved, pattern_data"
-				  " FROM code_patterns WHERE id = ?1 AND " LIVE,
+	[STMT_PATTERN_DOCUMENT] = "SELECT " DOCUMENT_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
+	[STMT_PATTERN_DOCUMENTS] =
+		"SELECT " DOCUMENT_COLUMNS ", size, mtime FROM code_patterns INDEXED BY code_patterns_listing"
+		" WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
 	[STMT_PATTERN_IDS_OF_SCOPE] = "SELECT id FROM code_patterns INDEXED BY code_patterns_listing"
 				      " WHERE scope BETWEEN ?1 AND ?2 AND " LIVE,
 	[STMT_PATTERN_IDS_OF_COMPONENT] =

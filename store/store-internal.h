@@ -429,6 +429,9 @@ extern const char *const query_key_names[QUERY_KEYS];
 
 /* ---- retrieve.c ---- */
 
+/* pf_store_version as CONN sees it, in a snapshot. */
+int store_version(struct connection *conn, int64_t *version, int64_t *mtime, pf_err *err);
+
 enum retrieval_how {
 	RETRIEVE_BEST,	 /* few candidates are sorted, many walked in the order of the ranking */
 	RETRIEVE_SORTED, /* all are sorted */

@@ -142,6 +142,13 @@ int pf_store_pattern_stat(pf_store *store, int64_t id, pf_pattern_entry *entry, 
 /* Live patterns of the directory SCOPE with an id above AFTER, ascending, until EACH returns non-zero. */
 int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
 			  int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err);
+/*
+ * The same, each with its document, and without their names; the store is read as it is at one moment. -ESTALE where its
+ * last event is not EVENT then, or it was changed by hand and no event says so (pf_store_version).
+ */
+int pf_store_pattern_documents(pf_store *store, int64_t event, pf_scope scope, int64_t after,
+			       int (*each)(void *arg, const pf_pattern_entry *entry, const pf_text *document),
+			       void *arg, pf_err *err);
 /* Appends the pattern's document; as long as its entry's size says. */
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err);
 /*

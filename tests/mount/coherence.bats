@@ -299,6 +299,67 @@ with open(f"{place}/{name}", "rb") as f, mmap.mmap(f.fileno(), 0, prot=mmap.PROT
 PYTHON
 }
 
+@test "an answered verdict is seen whatever is read ahead, here and through another mount" {
+  second
+  # More patterns in a directory than are read ahead at first.
+  mkdir -p "$IN/category=ml"
+  {
+    printf 'from airflow.models import BaseOperator\n\n\nclass GuardedOperator(BaseOperator):\n'
+    printf '    def execute(self, context):\n'
+    printf '        if not context:\n            raise Error%dException("no")\n' {1..100}
+  } >"$IN/category=ml/guarded.py"
+  in_time 'a submission' lists "$SECOND/ml/operator" validation
+  python3 - "$MNT/ml/operator/validation" "$SECOND/ml/operator/validation" <<'PYTHON'
+import json, os, sys, threading, time
+places = sys.argv[1:]
+names = [name for name in os.listdir(places[0]) if name.endswith(".json")]
+assert len(names) == 100, names
+done, reads, torn = threading.Event(), [0, 0], []
+
+def forgetful(place):
+    """Reads the directory again and again, each time anew."""
+    while not done.is_set():
+        for name in os.listdir(place):
+            if not name.endswith(".json"):
+                continue
+            with open(f"{place}/{name}", "rb", buffering=0) as f:
+                os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                text = f.read()
+            reads[places.index(place)] += 1
+            try:
+                json.loads(text)
+            except ValueError as e:
+                torn.append((name, str(e), text))
+
+def count(place, name):
+    with open(f"{place}/{name}") as f:
+        return json.load(f)["failure_count"]
+
+readers = [threading.Thread(target=forgetful, args=(place,)) for place in places]
+for reader in readers:
+    reader.start()
+try:
+    end, n = time.monotonic() + 5, 0
+    while time.monotonic() < end or n < 200:
+        name, place = names[n * 7 % len(names)], places[n % 2]
+        before = count(place, name)
+        with open(place + "/outcome", "w") as outcome:
+            outcome.write(f"failure {name}\n")
+        assert count(place, name) > before, (n, name)
+        n += 1
+finally:
+    done.set()
+    for reader in readers:
+        reader.join()
+assert not torn, torn[0]
+assert min(reads) > len(names), reads
+# And what is there in the end is not older either.
+end = time.monotonic() + 10
+while any(count(places[0], name) != count(places[1], name) for name in names) or sum(count(places[0], name) for name in names) != n:
+    assert time.monotonic() < end, [(count(places[0], name), count(places[1], name)) for name in names]
+PYTHON
+}
+
 @test "what a mount holds open stays, though another begins" {
   echo kept >"$IN/notes.txt"
   exec 8<"$IN/notes.txt"
