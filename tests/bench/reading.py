@@ -1,14 +1,13 @@
 """Reading: the same commands over every subject, in turn, warm and cold."""
 
 import os
-import signal
 import subprocess
 import tempfile
 import time
 from collections import namedtuple
 from pathlib import Path
 
-from subjects import Failed, run
+from subjects import Failed, all_of_it, run, start
 
 DOCUMENTS = "for c; do printf '%s\\0' \"$c\"/*/*/*.json; done"
 # READS: what a request is counted by. LINKS: the tree has symbolic links, which not all subjects show.
@@ -32,19 +31,10 @@ def timed(script, directory, names, sink):
     sink.seek(0)
     sink.truncate()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        ["sh", "-c", script, "sh", *names],
-        cwd=directory,
-        stdout=sink,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
+    process = start(["sh", "-c", script, "sh", *names], cwd=directory, stdout=sink, stderr=subprocess.PIPE)
+    with all_of_it(process):
         errors = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
-    except KeyboardInterrupt:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
     wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     process.stderr.close()
@@ -75,10 +65,10 @@ def close_once_more(path, times):
 
 
 class Reading:
-    def __init__(self, subjects, patternfs, names, rounds, drop, say):
+    def __init__(self, subjects, patternfs, names, commands, rounds, drop, say):
         """SUBJECTS are started; the first is patternfs, the second the copy on disk. NAMES: the categories."""
         self.subjects, self.patternfs, self.disk = subjects, patternfs, subjects[1]
-        self.names, self.rounds, self.drop, self.say = names, rounds, drop, say
+        self.names, self.commands, self.rounds, self.drop, self.say = names, commands, rounds, drop, say
         self.times = {}  # (section, row, subject) → [(wall, CPU)]
         self.requests = {}  # (section, row) → [{kind: count}]
         self.floors = []  # seconds a request
@@ -90,8 +80,9 @@ class Reading:
         checks = [
             ("names and sizes", 'find "$@" -type f -printf "%p %s\\n" -o -printf "%p %y\\n"', False),
             ("bytes", DOCUMENTS + " | xargs -0 cat", False),
-            ("components", 'find components -printf "%p %y %l\\n"', True),
         ]
+        if any(command.links for command in self.commands):
+            checks.append(("components", 'find components -printf "%p %y %l\\n"', True))
         for what, script, links in checks:
             script = f"({script}) | LC_ALL=C sort | sha256sum"
             seen = {subject.name: self.said(script, subject) for subject in self.able(links)}
@@ -107,8 +98,9 @@ class Reading:
         scripts = {
             "files": 'find "$@" -type f | wc -l',
             "documents": DOCUMENTS + " | tr -cd '\\0' | wc -c",
-            "components": "find components -type f | wc -l",
         }
+        if any(command.links for command in self.commands):
+            scripts["components"] = "find components -type f | wc -l"
         return {what: int(self.said(script, self.disk)) for what, script in scripts.items()}
 
     def able(self, links):
@@ -139,7 +131,7 @@ class Reading:
     def warm(self):
         for round_ in range(self.rounds):
             self.say(f"warm, round {round_ + 1} of {self.rounds}")
-            for command in COMMANDS:
+            for command in self.commands:
                 for subject in self.order(round_, command):
                     if self.again("warm", command.row, subject, round_):
                         timed(command.script, subject.root, self.names, self.sink)
@@ -160,7 +152,7 @@ class Reading:
     def cold(self):
         for round_ in range(self.rounds):
             self.say(f"cold, round {round_ + 1} of {self.rounds}")
-            for command in COMMANDS:
+            for command in self.commands:
                 for subject in self.order(round_, command):
                     if subject.can_be_cold and self.again("cold", command.row, subject, round_):
                         self.measure_cold(command, subject)

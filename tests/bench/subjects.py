@@ -62,12 +62,30 @@ def wait_for(condition, what):
         time.sleep(0.002)
 
 
+def start(command, **options):
+    """A process in a session of its own, for Ctrl-C is ours, who stop it by unmounting, or as all_of_it() does."""
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options)
+
+
+@contextmanager
+def all_of_it(process):
+    """PROCESS, and whatever it started, ends where its end is not waited for."""
+    try:
+        yield
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait()
+        raise
+
+
 def run(*command, **options):
     """Runs COMMAND and returns what it said; Failed where its status is not 0."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **options)
-    if done.returncode:
-        raise Failed(f"{' '.join(map(str, command))}: status {done.returncode}: {done.stdout.strip()[-500:]}")
-    return done.stdout
+    process = start(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    with all_of_it(process):
+        said, _ = process.communicate()
+    if process.returncode:
+        raise Failed(f"{' '.join(map(str, command))}: status {process.returncode}: {said.strip()[-500:]}")
+    return said
 
 
 def is_mounted(path):
@@ -146,16 +164,9 @@ class Mount:
         self.root.mkdir(exist_ok=True)
 
     def start(self):
+        variables = dict(os.environ, **self.environment) if self.environment else None
         with interrupts.unbroken(), open(self.log, "ab") as log:
-            # A session of its own: Ctrl-C is ours, and unmounts.
-            self.process = subprocess.Popen(
-                self.command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=dict(os.environ, **self.environment) if self.environment else None,
-            )
+            self.process = start(self.command, stdout=log, stderr=log, env=variables)
         wait_for(lambda: is_mounted(self.root) or self.process.poll() is not None, f"{self.name} does not mount")
         if self.process.poll() is not None:
             raise Failed(f"{self.name} did not mount: {self.last_words()}")
