@@ -321,6 +321,9 @@ static void return_memory(void)
 /*
  * A core dump would hold the sources of many users, in a file of another mode than theirs. Not where requests are
  * logged, for debugging; sanitizers look into the process themselves.
+ *
+ * PR_SET_NO_NEW_PRIVS stays off: at SIGTERM an ordinary user's mount is ended by fusermount3 -u, which is set-user-ID,
+ * and without its privileges would leave a dead mount behind.
  */
 static void keep_memory_private(const struct options *options)
 {

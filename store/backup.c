@@ -20,8 +20,11 @@ static int refuse(const char *file, const char *what, int code, pf_err *err)
 /* Nobody else's file, nor one that a link leads to. */
 static int make_file(const char *file, pf_err *err)
 {
-	int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd, rc = place_judge(file, err);
 
+	if (rc < 0)
+		return rc;
+	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return refuse(file, "make", errno, err);
 	close(fd);

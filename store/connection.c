@@ -283,7 +283,9 @@ static int open_database(const char *path, enum connection_mode mode, struct con
 	if (rc < 0)
 		return rc;
 	rc = sqlite3_open_v2(uri.bytes, &conn->db,
-			     modes[mode].flags | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+			     modes[mode].flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+				     SQLITE_OPEN_EXRESCODE,
+			     NULL);
 	pf_text_free(&uri);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }

@@ -225,6 +225,19 @@ void lease_end(struct lease *lease);
 int store_peek(const char *path, struct connection **conn, pf_err *err);
 size_t store_max_source(const pf_store *store);
 
+/* ---- place.c ---- */
+
+/* EACCES where others may have put there what lies at PATH, or beside it, or on the way to it. */
+int place_judge(const char *path, pf_err *err);
+/*
+ * Answers in the system's words what SQLite would call "unable to open", after place_judge. Makes the file where it is
+ * not there and may be. Does not open one that is there: closing it again would drop the locks that another store of
+ * this process holds on it (POSIX).
+ */
+int place_check(const char *path, bool read_only, pf_err *err);
+/* That PATH cannot be opened, for the reason CODE. */
+int place_refuse(const char *path, int code, bool writing, pf_err *err);
+
 /* ---- txn.c ---- */
 
 /* What is to be added to a directory's totals. */

@@ -4,7 +4,6 @@
  * SQLite's own mutexes are off: a connection belongs to the thread that leased
  * it. The pool holds as many as ever were leased at the same time.
  */
-#include <fcntl.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <sys/statvfs.h>
@@ -141,52 +140,6 @@ void pf_store_look_ahead(pf_store *store)
 
 /* ---- opening ---- */
 
-static int refuse_path(const char *path, int code, bool writing, pf_err *err)
-{
-	switch (code) {
-	case ENOENT:
-		return pf_fail(err, code, "%s: no such file or directory: make its directory first", path);
-	case EISDIR:
-		return pf_fail(err, code, "%s: a directory: name a file, such as %s/patterns.db", path, path);
-	case EACCES:
-		return pf_fail(err, code, "%s: no permission to %s it", path, writing ? "read and write" : "read");
-	case EROFS:
-		return pf_fail(err, code, "%s: on a read-only file system: open it read-only", path);
-	default:
-		return pf_fail(err, code, "%s: %s", path, strerror(code));
-	}
-}
-
-/*
- * Answers in the system's words what SQLite would call "unable to open". Does
- * not open a file that is there: closing it again would drop the locks that
- * another store of this process holds on it (POSIX).
- */
-static int check_path(const char *path, bool read_only, pf_err *err)
-{
-	struct stat st;
-	int fd;
-
-	if (!read_only) {
-		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
-		if (fd >= 0) {
-			close(fd);
-			return 0;
-		}
-		if (errno != EEXIST && errno != EISDIR && eaccess(path, F_OK) != 0)
-			return refuse_path(path, errno == EEXIST ? EIO : errno, true, err);
-	}
-	if (stat(path, &st) != 0)
-		return refuse_path(path, errno, !read_only, err);
-	if (S_ISDIR(st.st_mode))
-		return refuse_path(path, EISDIR, !read_only, err);
-	if (!S_ISREG(st.st_mode))
-		return pf_fail(err, EINVAL, "%s: not a regular file", path);
-	if (eaccess(path, read_only ? R_OK : R_OK | W_OK) != 0)
-		return refuse_path(path, errno, !read_only, err);
-	return 0;
-}
-
 static int any_unlisted(struct connection *conn, pf_err *err)
 {
 	QUERY(q, conn, STMT_UNLISTED_ANY);
@@ -313,22 +266,30 @@ static int open_reader(pf_store *store, pf_err *err)
 int store_peek(const char *path, struct connection **conn, pf_err *err)
 {
 	pf_err why = { 0 };
-	int rc = check_path(path, true, err);
+	int rc = place_check(path, true, err);
+	char *real = rc < 0 ? NULL : realpath(path, NULL);
 
 	*conn = NULL;
-	if (rc < 0)
-		return rc;
-	rc = connection_open(path, CONNECTION_READER, PF_SYNC_NORMAL, conn, &why);
+	if (!real)
+		return rc < 0 ? rc : place_refuse(path, errno, false, err);
+	rc = connection_open(real, CONNECTION_READER, PF_SYNC_NORMAL, conn, &why);
 	if (rc == 0 || rc == -EINVAL || rc == -EUCLEAN || rc == -EBUSY || rc == -ENOMEM)
-		return rc < 0 ? pf_fail(err, why.code, "%s", why.why) : 0;
-	return connection_open(path, CONNECTION_IMMUTABLE, PF_SYNC_NORMAL, conn, err);
+		rc = rc < 0 ? pf_fail(err, why.code, "%s", why.why) : 0;
+	else
+		rc = connection_open(real, CONNECTION_IMMUTABLE, PF_SYNC_NORMAL, conn, err);
+	if (rc == 0 && (rc = place_judge(real, err)) < 0) {
+		connection_close(*conn);
+		*conn = NULL;
+	}
+	free(real);
+	return rc;
 }
 
 pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_err *err)
 {
 	pf_store *store;
 	bool read_only = options && options->read_only;
-	int rc = check_path(path, read_only, err);
+	int rc = place_check(path, read_only, err);
 
 	if (rc < 0)
 		return NULL;
@@ -345,11 +306,13 @@ pf_store *pf_store_open(const char *path, const pf_store_options *options, pf_er
 	pthread_mutex_init(&store->past_lock, NULL);
 	store->path = realpath(path, NULL); /* the working directory may change */
 	if (!store->path)
-		rc = refuse_path(path, errno, !read_only, err);
+		rc = place_refuse(path, errno, !read_only, err);
 	else if (asprintf(&store->log_path, "%s-wal", store->path) < 0)
 		rc = no_memory(err);
 	else
 		rc = read_only ? open_reader(store, err) : open_writer(store, err);
+	if (rc == 0)
+		rc = place_judge(store->path, err); /* again: nothing was put there meanwhile */
 	if (rc < 0) {
 		pf_store_close(store);
 		return NULL;

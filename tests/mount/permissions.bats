@@ -36,15 +36,37 @@ shared() {
 }
 
 @test "others read all and change nothing, unless who mounts lets them" {
+  local command pattern
   shared allow_other
-  as $NOBODY ls "$MNT" >/dev/null
-  run as $NOBODY cp "$PLACE/sample.py" "$IN/"
-  [ "$status" -ne 0 ]
-  [[ $output == *"Permission denied"* ]]
-  run as $NOBODY sh -c "echo failure components/x >'$MNT/outcome'"
-  [ "$status" -ne 0 ]
-  [[ $output == *"Permission denied"* ]]
-  [ "$(ls "$IN")" = "" ]
+  cp "$SAMPLE" "$IN/ours.py"
+  pattern=$(only "$MNT"/ml/operator/import/dual_import-*.json)
+  counts >"$TMP/before"
+  as $NOBODY find "$MNT" "$MNT/query/category=ml/limit=3" -type f -exec cat {} + >"$TMP/all"
+  grep -q dual_import "$TMP/all"
+  while read -r command; do
+    run as $NOBODY sh -c "cd '$MNT' && $command"
+    [ "$status" -ne 0 ] || { echo "could: $command"; return 1; }
+    [[ $output =~ (Permission denied|not permitted|Read-only file system) ]] || { echo "$command: $output"; return 1; }
+  done <<END
+cp '$PLACE/sample.py' incoming/
+echo failure components/$COMPONENT >outcome
+echo failure >ml/operator/import/outcome
+echo failure >>components/$COMPONENT/outcome
+rm -f '$pattern'
+rm -f incoming/ours.py
+mv incoming/ours.py incoming/theirs.py
+chmod 666 incoming/ours.py
+chown $NOBODY incoming/ours.py
+touch -d 2001-01-01 incoming/ours.py
+echo x >>incoming/ours.py
+mkdir incoming/dir
+touch new
+chmod 777 .
+chmod 1777 incoming
+END
+  cmp "$SAMPLE" "$IN/ours.py"
+  counts | diff "$TMP/before" -
+  [ "$(ls "$IN" | paste -sd' ')" = "ours.py ours.py.receipt.json" ]
 }
 
 @test "in a shared incoming/ what is made belongs to who made it" {
@@ -110,6 +132,58 @@ shared() {
   cp "$SAMPLE" "$IN/"
   [ "$(stat -c %a "$DB")" = 600 ]
   [ "$(stat -c %a "$DB"-wal)" = 600 ]
+}
+
+# refused_there PATH COMMAND…: for what lies at PATH is somebody else's.
+refused_there() {
+  local path=$1
+  shift
+  fails "$(basename "$path") belongs to another user, in a directory where everybody may write" "$@"
+}
+
+@test "what others put into a directory where everybody may write is not used" {
+  [ "$(id -u)" -eq 0 ] || skip "only root can be other users"
+  local other=65533 public=$PLACE/public own=$PLACE/own.db name
+  mkdir -m 1777 "$public"
+  mkdir "$PLACE/mnt2"
+  "$PATTERNFS" "$own" "$PLACE/mnt2" 3>&-
+  fusermount3 -u "$PLACE/mnt2"
+  DB=$own let_go
+  # A database, a link to ours, a log to play back, a directory that is theirs.
+  cp "$own" "$public/theirs.db"
+  ln -s "$own" "$public/link.db"
+  touch "$public/ours.db-wal" "$public/ours2.db-journal"
+  mkdir "$public/dir"
+  chown -h $NOBODY:$NOBODY "$public"/*
+  chmod 666 "$public/theirs.db" "$public/ours.db-wal"
+  chmod 777 "$public/dir"
+  for name in theirs.db:theirs.db link.db:link.db ours.db:ours.db-wal ours2.db:ours2.db-journal dir/x.db:dir; do
+    refused_there "${name#*:}" "$PATTERNFS" -f "$public/${name%:*}" "$MNT"
+    refused_there "${name#*:}" "$PATTERNFS" -f -o ro "$public/${name%:*}" "$MNT"
+    refused_there "${name#*:}" "$PATTERNFS" --backup "$own" "$public/${name%:*}"
+    refused_there "${name#*:}" "$PATTERNFS" --check "$public/${name%:*}"
+    # Nor by another ordinary user.
+    refused_there "${name#*:}" as $other "$PATTERNFS" --check "$public/${name%:*}"
+  done
+  absent "$public/ours.db" "$public/ours2.db" "$public/dir/x.db"
+  # Whose it is may.
+  as $NOBODY "$PATTERNFS" --check "$public/theirs.db"
+}
+
+@test "root mounts a user's database in the user's home, and leaves it the user's" {
+  shared sync=normal
+  stop
+  mkdir "$PLACE/user"
+  mv "$DB" "$PLACE/user/patterns.db"
+  chown -R $NOBODY:$NOBODY "$PLACE/user"
+  DB=$PLACE/user/patterns.db
+  start
+  submit
+  equal "$(stat -c %u:%a "$DB" "$DB-wal" "$DB-shm" | sort -u)" $NOBODY:600
+  stop
+  as $NOBODY "$PATTERNFS" --check "$DB"
+  as $NOBODY "$PATTERNFS" --backup "$DB" "$PLACE/user/copy.db"
+  equal "$(stat -c %u:%a "$PLACE/user/copy.db")" $NOBODY:600
 }
 
 # In a mount namespace, where any user may open /dev/fuse, as on most machines; what is mounted ends with it.

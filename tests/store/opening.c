@@ -171,8 +171,8 @@ static void what_lies_beside_is_tolerated(void **state)
 	struct fixture *f = *state;
 
 	run_closed(f, "CREATE TABLE mine (x REFERENCES code_patterns (id)); CREATE INDEX mine_x ON mine (x);"
-		  "CREATE VIEW my_view AS SELECT * FROM code_patterns; CREATE INDEX my_index ON history (note);"
-		  "CREATE VIRTUAL TABLE my_words USING fts5 (words); ANALYZE");
+		      "CREATE VIEW my_view AS SELECT * FROM code_patterns; CREATE INDEX my_index ON history (note);"
+		      "CREATE VIRTUAL TABLE my_words USING fts5 (words); ANALYZE");
 	fixture_reopen(f);
 	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
 }
@@ -193,9 +193,10 @@ static void triggers_in_older_schemas(void **state)
 	char why[512];
 	pf_err err;
 
-	run_closed(f, WITHOUT_VERSION_4 "CREATE TRIGGER evil AFTER UPDATE ON code_patterns BEGIN DELETE FROM sources; END;"
-				    "PRAGMA user_version = 2; DROP VIEW pattern_sizes;"
-				    "CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2");
+	run_closed(f,
+		   WITHOUT_VERSION_4 "CREATE TRIGGER evil AFTER UPDATE ON code_patterns BEGIN DELETE FROM sources; END;"
+				     "PRAGMA user_version = 2; DROP VIEW pattern_sizes;"
+				     "CREATE VIEW pattern_sizes (id, size) AS SELECT 1, 2");
 	assert_null(open_at(f->path, false, &err));
 	snprintf(why, sizeof why,
 		 "%s: evil: a trigger of others, which would act on what patternfs writes: look at it, then DROP "
@@ -237,6 +238,100 @@ static void not_permitted(void **state)
 	assert_int_equal(chmod(f->path, 0600), 0);
 	assert_string_equal(err.why, why);
 	assert_int_equal(err.code, EACCES);
+}
+
+/* In a directory where everybody may write what others put there is not used; elsewhere its owner may have let them. */
+static void places_of_others(void **state)
+{
+	enum { NOBODY = 65534 };
+	static const struct {
+		mode_t directory; /* of root's */
+		const char *name; /* what is in it */
+		mode_t kind;
+		uid_t owner;
+		const char *path; /* what is opened there */
+		bool refused;
+	} rows[] = {
+		{ 01777, "a.db", S_IFREG, NOBODY, "a.db", true },
+		{ 0777, "a.db", S_IFREG, NOBODY, "a.db", true },
+		{ 0755, "a.db", S_IFREG, NOBODY, "a.db", false },
+		{ 01777, "a.db", S_IFREG, 0, "a.db", false },
+		{ 01777, "a.db-wal", S_IFREG, NOBODY, "a.db", true },
+		{ 01777, "a.db-shm", S_IFREG, NOBODY, "a.db", true },
+		{ 01777, "a.db-journal", S_IFREG, NOBODY, "a.db", true },
+		{ 01777, "a.db-wal", S_IFLNK, NOBODY, "a.db", true },
+		{ 01777, "a.db", S_IFLNK, NOBODY, "a.db", true },
+		{ 01777, "there", S_IFLNK, NOBODY, "there/b.db", true },
+		{ 01777, "there", S_IFLNK, NOBODY, "../place/./there/b.db", true },
+		{ 01777, "there", S_IFLNK, 0, "there/b.db", false },
+		{ 0755, "there", S_IFLNK, NOBODY, "there/b.db", false },
+		{ 01777, "there", S_IFDIR, NOBODY, "there/b.db", true },
+		{ 0755, "there", S_IFDIR, NOBODY, "there/b.db", false },
+	};
+	struct fixture *f = *state;
+	char place[128], name[256], path[256], why[512], command[512];
+
+	if (getuid() != 0)
+		skip(); /* only root can be two */
+	snprintf(place, sizeof place, "%s/place", f->directory);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		pf_store *store;
+		pf_err err;
+
+		snprintf(command, sizeof command, "rm -rf %s %s/elsewhere && mkdir %s %s/elsewhere", place,
+			 f->directory, place, f->directory);
+		assert_int_equal(system(command), 0);
+		snprintf(name, sizeof name, "%s/%s", place, rows[i].name);
+		if (rows[i].kind == S_IFREG)
+			make_file(name, "");
+		else if (rows[i].kind == S_IFDIR)
+			assert_int_equal(mkdir(name, 0755), 0);
+		else
+			assert_int_equal(
+				symlink(strchr(rows[i].name, '.') ? "../elsewhere/c.db" : "../elsewhere", name), 0);
+		assert_int_equal(lchown(name, rows[i].owner, rows[i].owner), 0);
+		assert_int_equal(chmod(place, rows[i].directory), 0);
+		snprintf(path, sizeof path, "%s/%s", place, rows[i].path);
+		snprintf(why, sizeof why,
+			 "%s: %s belongs to another user, in a directory where everybody may write: use a directory of "
+			 "your own",
+			 path, rows[i].name);
+		store = open_at(path, false, &err);
+		if (!rows[i].refused && !store)
+			fail_msg("row %zu: %s", i, err.why);
+		pf_store_close(store);
+		if (!rows[i].refused)
+			continue;
+		if (store || strcmp(err.why, why) != 0)
+			fail_msg("row %zu: %s", i, store ? "opened" : err.why);
+		assert_int_equal(err.code, EACCES);
+		assert_null(open_at(path, true, &err));
+		assert_string_equal(err.why, why);
+		err = (pf_err){ 0 };
+		assert_int_equal(pf_store_check(path, NULL, NULL, &err), -EACCES);
+		assert_string_equal(err.why, why);
+		err = (pf_err){ 0 };
+		assert_int_equal(pf_store_backup(f->path, path, NULL, &err), -EACCES);
+		assert_string_equal(err.why, why);
+		/* Nothing was made, nor emptied. */
+		snprintf(command, sizeof command, "test \"$(find %s %s/elsewhere -mindepth 1)\" = %s", place,
+			 f->directory, name);
+		assert_int_equal(system(command), 0);
+	}
+}
+
+/* Links without end lead nowhere; long ones are not too long. */
+static void links_that_lead_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+	pf_err err;
+
+	snprintf(path, sizeof path, "%s/round", f->directory);
+	assert_int_equal(symlink("./round/round", path), 0);
+	assert_null(open_at(path, false, &err));
+	assert_null(open_at(path, true, &err));
+	assert_int_equal(err.code, ELOOP);
 }
 
 static void an_empty_file_is_new(void **state)
@@ -382,6 +477,8 @@ int opening_tests(void)
 		TEST(a_directory),
 		TEST(corrupt),
 		TEST(not_permitted),
+		TEST(places_of_others),
+		TEST(links_that_lead_nowhere),
 		TEST(made_private),
 		TEST(an_empty_file_is_new),
 		TEST(read_only),
