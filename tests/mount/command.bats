@@ -123,10 +123,7 @@ PYTHON
 @test "the default database is made under XDG_DATA_HOME" {
   XDG_DATA_HOME=$TMP/data "$PATTERNFS" -f "$MNT" >>"$LOG" 2>&1 3>&- &
   PID=$!
-  for ((i = 0; i < 200; i++)); do
-    mountpoint -q "$MNT" && break
-    sleep 0.05
-  done
+  eventually mountpoint -q "$MNT"
   submit
   stop
   equal "$(stat -c %a "$TMP/data/patternfs/patterns.db")" 600
@@ -135,10 +132,7 @@ PYTHON
 @test "without XDG_DATA_HOME it is made under HOME" {
   env -u XDG_DATA_HOME HOME="$TMP/home" "$PATTERNFS" -f "$MNT" >>"$LOG" 2>&1 3>&- &
   PID=$!
-  for ((i = 0; i < 200; i++)); do
-    mountpoint -q "$MNT" && break
-    sleep 0.05
-  done
+  eventually mountpoint -q "$MNT"
   stop
   [ -f "$TMP/home/.local/share/patternfs/patterns.db" ]
 }

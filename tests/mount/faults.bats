@@ -23,19 +23,13 @@ let_loose() {
   submit
   hold 'BEGIN IMMEDIATE'
   operator LateOperator >"$TMP/late.py"
-  (
-    sleep 1
-    # Meanwhile.
-    ls "$MNT/components" >"$TMP/listed"
-    jq -r .pattern_type "$IMPORT"/*.json >"$TMP/read"
-    date +%s%N >"$TMP/read_at"
-  ) 3>&- &
-  reader=$!
-  fails 'Device or resource busy' cp "$TMP/late.py" "$IN/"
-  refused_at=$(date +%s%N)
-  wait "$reader"
-  [ "$(cat "$TMP/read_at")" -lt "$refused_at" ]
-  equal "$(cat "$TMP/listed")" "$COMPONENT"
+  fails 'Device or resource busy' cp "$TMP/late.py" "$IN/" 3>&- &
+  writer=$!
+  # Meanwhile. The writer waits for ten seconds.
+  equal "$(ls "$MNT/components")" "$COMPONENT"
+  cat "$IMPORT"/*.json >"$TMP/read"
+  kill -0 $writer
+  wait $writer
   contains "$(cat "$LOG")" "another process has held the database's write lock"
   let_loose
   cp "$TMP/late.py" "$IN/"
@@ -71,7 +65,7 @@ let_loose() {
   stop
   (ulimit -n 32 && exec env --default-signal=INT "$PATTERNFS" -f "$DB" "$MNT") >>"$LOG" 2>&1 3>&- &
   PID=$!
-  until mountpoint -q "$MNT"; do sleep 0.05; done
+  eventually mountpoint -q "$MNT"
   submit
   readers=
   for i in 1 2 3 4 5 6 7 8 9 10 11 12; do

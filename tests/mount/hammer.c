@@ -1,5 +1,5 @@
 /*
- * Readers that never rest: hammer [-w] SECONDS FILE…
+ * Readers that never rest: hammer [-w] SECONDS FILE…, and longer until each of them has read some.
  *
  * Each thread reads the files over and over, in one of the ways in which
  * programs read, while somebody else changes them, and looks for what no reader
@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ROOM = 1 << 20, SHOWN = 3 };
+enum { ROOM = 1 << 20, SHOWN = 3, ENOUGH = 10 };
 
 static char **files;
 static int file_count;
@@ -138,7 +138,8 @@ struct reader {
 	pthread_t thread;
 	const struct way *way;
 	unsigned seed;
-	long reads, changed, wrong;
+	atomic_long reads;
+	long changed, wrong;
 	long stale; /* what was opened is gone */
 };
 
@@ -180,6 +181,14 @@ static void *reader_main(void *arg)
 	return NULL;
 }
 
+static bool all_have_read(struct reader *readers)
+{
+	for (int i = 0; i < 2 * WAYS; i++)
+		if (readers[i].reads < ENOUGH)
+			return false;
+	return true;
+}
+
 int main(int argc, char **argv)
 {
 	struct reader readers[2 * WAYS] = { 0 };
@@ -201,6 +210,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	nanosleep(&(struct timespec){ .tv_sec = atoi(argv[1]) }, NULL);
+	while (!all_have_read(readers))
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
 	done = true;
 	for (unsigned i = 0; i < 2 * WAYS; i++) {
 		pthread_join(readers[i].thread, NULL);

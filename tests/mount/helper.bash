@@ -1,7 +1,9 @@
 # shellcheck disable=SC2010,SC2034,SC2119,SC2120 # names here are plain; the tests use what is unused here
 # What the tests through a mount share. Each test has a database, a mount and a
 # daemon of its own; the daemon's log is $LOG. A test passes only where the
-# daemon also ended well and the sanitizers had nothing to say.
+# daemon also ended well and the sanitizers had nothing to say, in the
+# background neither. How long something takes is no test's matter: machines
+# are slow, sanitizers make them slower. What comes by itself is awaited.
 
 bats_require_minimum_version 1.5.0
 
@@ -21,6 +23,9 @@ setup() {
   IN=$MNT/incoming
   IMPORT=$MNT/ml/operator/import
   PID=
+  SECOND=$TMP/second
+  SECOND_PID=
+  sanitizers_report
   mkdir "$MNT"
   : >"$LOG"
   # The tests of the command line mount for themselves.
@@ -33,92 +38,144 @@ teardown() {
   # A test that failed may stand in the mount, or hold a file of it.
   cd /
   exec 8>&- 9>&-
-  if [ -n "$PID" ]; then
-    stop || return 1
+  local status=0
+  if [ -n "$SECOND_PID" ]; then
+    stop_second || status=1
   fi
-  if mountpoint -q "$MNT"; then
+  if [ -n "$PID" ]; then
+    stop || status=1
+  fi
+  if ! not_mounted "$MNT"; then
     fusermount3 -u -z "$MNT"
     echo "$MNT was left mounted"
-    return 1
+    status=1
   fi
-  clean_log
+  clean_log || status=1
+  return $status
+}
+
+# eventually COMMAND…: it succeeds at last; the time is only for what never will.
+eventually() {
+  local end=$((SECONDS + 120))
+  until "$@" >/dev/null 2>&1; do
+    if [ $SECONDS -ge $end ]; then
+      echo "in vain: $*"
+      return 1
+    fi
+    sleep 0.02
+  done
+}
+
+# What sanitizers find goes to files: a daemon in the background has no other place to say it.
+sanitizers_report() {
+  local options
+  for options in ASAN_OPTIONS LSAN_OPTIONS TSAN_OPTIONS UBSAN_OPTIONS; do
+    export "$options=${!options:+${!options}:}log_path=$TMP/sanitizer"
+  done
+}
+
+# daemon MOUNTPOINT [OPTION…]: in the foreground, but beside us; returns once it is mounted, DAEMON its process.
+daemon() {
+  local place=$1
+  shift
+  # Descriptor 3 is bats' own: a daemon that held it would keep bats waiting. And shells start background jobs with
+  # SIGINT ignored.
+  env --default-signal=INT "$PATTERNFS" -f "$@" "$DB" "$place" >>"$LOG" 2>&1 3>&- &
+  DAEMON=$!
+  eventually mounted_or_gone "$place" && mountpoint -q "$place" && return 0
+  kill -9 "$DAEMON" 2>/dev/null
+  echo "patternfs did not mount:"
+  cat "$LOG"
+  return 1
+}
+
+mounted_or_gone() {
+  mountpoint -q "$1" || ! kill -0 "$DAEMON"
+}
+
+# not_mounted PLACE: nor is a dead mount there, which looks like no mount point.
+not_mounted() {
+  ! grep -qF " $1 fuse" /proc/self/mounts
 }
 
 # start [OPTION…]: mounts, and returns once it answers.
 start() {
-  local i
-  # Descriptor 3 is bats' own: a daemon that held it would keep bats waiting. And shells start background jobs with
-  # SIGINT ignored.
-  env --default-signal=INT "$PATTERNFS" -f "$@" "$DB" "$MNT" >>"$LOG" 2>&1 3>&- &
-  PID=$!
-  for ((i = 0; i < 600; i++)); do
-    if mountpoint -q "$MNT"; then
-      return 0
-    fi
-    if ! kill -0 "$PID" 2>/dev/null; then
-      break
-    fi
-    sleep 0.05
-  done
-  echo "patternfs did not mount:"
-  cat "$LOG"
-  PID=
-  return 1
+  daemon "$MNT" "$@" || return 1
+  PID=$DAEMON
+}
+
+# start_second [OPTION…]: a second mount of the database, at $SECOND; it ends with the test.
+start_second() {
+  mkdir "$SECOND"
+  daemon "$SECOND" "$@" || return 1
+  SECOND_PID=$DAEMON
+}
+
+stop_second() {
+  local pid=$SECOND_PID
+  SECOND_PID=
+  stat -f "$SECOND" >/dev/null 2>&1 || true
+  eventually fusermount3 -u "$SECOND" || fusermount3 -u -z "$SECOND"
+  ends "$pid" 0 "$SECOND"
 }
 
 # Unmounts; the daemon must end by itself, with status 0.
 stop() {
-  local i
   cd /
   # libfuse keeps an interrupt that comes too late until the next request, and never frees the last: one more request,
   # that the leak checker has nothing to say of it.
   stat -f "$MNT" >/dev/null 2>&1 || true
   # What a command just ended may still hold is let go in a moment.
-  for ((i = 0; i < 100; i++)); do
-    if fusermount3 -u "$MNT" 2>>"$TMP/unmount"; then
-      break
-    fi
-    sleep 0.05
-  done
+  eventually unmounted
   ended 0
+}
+
+unmounted() {
+  fusermount3 -u "$MNT" 2>>"$TMP/unmount"
 }
 
 # ended STATUS: waits for the daemon's end, and compares its status.
 ended() {
-  local i status=0 pid=$PID
+  local pid=$PID
   PID=
-  for ((i = 0; i < 600; i++)); do
-    if ! kill -0 "$pid" 2>/dev/null; then
-      break
-    fi
-    sleep 0.05
-  done
-  if kill -0 "$pid" 2>/dev/null; then
+  ends "$pid" "$1" "$MNT"
+}
+
+# ends PROCESS STATUS MOUNTPOINT
+ends() {
+  local pid=$1 status=0
+  if ! eventually gone "$pid"; then
     kill -9 "$pid"
-    fusermount3 -u -z "$MNT"
+    fusermount3 -u -z "$3"
     echo "the daemon did not end:"
     cat "$LOG" "$TMP/unmount"
     return 1
   fi
   wait "$pid" || status=$?
-  if [ "$status" -ne "$1" ]; then
-    echo "the daemon ended with status $status, expected $1:"
+  if [ "$status" -ne "$2" ]; then
+    echo "the daemon ended with status $status, expected $2:"
     cat "$LOG"
     return 1
   fi
 }
 
+gone() {
+  ! kill -0 "$1"
+}
+
 # Waits until a daemon in the background has let go of the database.
 let_go() {
-  local i
-  for ((i = 0; i < 600; i++)); do
-    if [ ! -e "$DB-wal" ]; then
-      return 0
+  eventually test ! -e "$DB-wal" && eventually daemons_gone
+}
+
+# Whether a program of this test's is still running. (Whose environment is not to be read has nothing to report either.)
+daemons_gone() {
+  local pid
+  for pid in $(pgrep -x patternfs); do
+    if grep -qzxF "BATS_TEST_TMPDIR=$TMP" "/proc/$pid/environ" 2>/dev/null; then
+      return 1
     fi
-    sleep 0.05
   done
-  echo "$DB-wal is still there"
-  return 1
 }
 
 # Kills the daemon outright, and clears the mount that it leaves.
@@ -130,6 +187,12 @@ crash() {
 }
 
 clean_log() {
+  eventually daemons_gone || return 1
+  # What a command said in the test's own output is in such a file too.
+  if compgen -G "$TMP/sanitizer*" >/dev/null; then
+    cat "$TMP"/sanitizer*
+    return 1
+  fi
   if grep -E 'ERROR: (Address|Leak|Thread|Undefined)|LeakSanitizer|runtime error|Assertion|assertion' "$LOG"; then
     cat "$LOG"
     return 1
@@ -212,7 +275,7 @@ verdict() {
 }
 
 sql() {
-  sqlite3 -cmd '.timeout 5000' "$DB" "$1"
+  sqlite3 -cmd '.timeout 60000' "$DB" "$1"
 }
 
 # All that counts, as one text: the same before and after means that nothing was learned or forgotten.

@@ -10,16 +10,16 @@ walked() {
   start
   timeout 100 find "$MNT" -printf '%p %s\n' >"$TMP/found" 2>/dev/null || [ $? -lt 124 ]
   timeout 100 find "$MNT" -type f -exec cat {} + >/dev/null 2>&1 || [ $? -lt 124 ]
-  timeout 20 cat "$MNT/query/limit=50/prompt.md" "$MNT/query/of=components/results.jsonl" >/dev/null 2>&1 || [ $? -lt 124 ]
+  timeout 100 cat "$MNT/query/limit=50/prompt.md" "$MNT/query/of=components/results.jsonl" >/dev/null 2>&1 || [ $? -lt 124 ]
   for link in "$MNT"/query/limit=1000/[0-9]* "$MNT"/components/*/patterns/* "$MNT"/components/*/similar/*; do
     case $(realpath -m "$link") in
     "$(realpath "$MNT")"/*) ;;
     *) echo "$1: $link leads to $(readlink "$link")"; return 1 ;;
     esac
   done
-  timeout 20 cp "$SAMPLE" "$IN/sample.py" 2>/dev/null || [ $? -lt 124 ]
-  timeout 20 sh -c "echo success >'$MNT/storage/operator/outcome'" 2>/dev/null || [ $? -lt 124 ]
-  timeout 20 rm -rf "$IN"/* 2>/dev/null || [ $? -lt 124 ]
+  timeout 100 cp "$SAMPLE" "$IN/sample.py" 2>/dev/null || [ $? -lt 124 ]
+  timeout 100 sh -c "echo success >'$MNT/storage/operator/outcome'" 2>/dev/null || [ $? -lt 124 ]
+  timeout 100 rm -rf "$IN"/* 2>/dev/null || [ $? -lt 124 ]
   : >"$LOG"
   stop
 }

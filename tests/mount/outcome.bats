@@ -195,17 +195,16 @@ confidence 0.5"
 
 @test "tail -f follows the history" {
   submit
-  timeout 20 tail -n 0 -f "$MNT/history.jsonl" >"$TMP/followed" 3>&- &
+  tail -n +1 -f "$MNT/history.jsonl" >"$TMP/followed" 3>&- &
   tail=$!
-  sleep 1
+  # From then on it follows.
+  eventually cmp "$MNT/history.jsonl" "$TMP/followed"
   verdict "$IMPORT" failure -- followed
-  for ((i = 0; i < 100; i++)); do
-    grep -q followed "$TMP/followed" && break
-    sleep 0.1
-  done
+  status=0
+  eventually grep -q followed "$TMP/followed" || status=1
   kill $tail
   wait $tail || true
-  grep -q followed "$TMP/followed"
+  equal $status 0
 }
 
 @test "writers at once lose nothing" {
@@ -222,12 +221,11 @@ confidence 0.5"
   equal "$(jq .success_count "$IMPORT/$file")" 201
 }
 
-@test "what another process writes into the database shows within half a second" {
+@test "what another process writes into the database shows" {
   submit
   file=$(only "$IMPORT"/dual_import-*.json)
   cat "$file" >"$TMP/before"
   sql "UPDATE code_patterns SET failure_count = 4 WHERE pattern_name = 'dual_import'"
-  sleep 0.5
-  equal "$(jq -c '[.failure_count, .confidence_score]' "$file")" '[4,0.2]'
+  eventually jq -e '[.failure_count, .confidence_score] == [4, 0.2]' "$file"
   equal "$(stat -c %s "$file")" "$(cat "$file" | wc -c)"
 }

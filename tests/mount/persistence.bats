@@ -54,6 +54,7 @@ picture() {
     : >"$TMP/accepted"
     (while (cd "$IMPORT" && echo "success $name" >outcome); do echo >>"$TMP/accepted"; done) 2>/dev/null 3>&- &
     writer=$!
+    eventually test -s "$TMP/accepted"
     sleep 0.$((round * 3))
     crash
     wait $writer || true
@@ -90,51 +91,33 @@ picture() {
 }
 
 @test "two mounts of one database see each other" {
-  mkdir "$TMP/second"
-  "$PATTERNFS" -f "$DB" "$TMP/second" >>"$LOG" 2>&1 3>&- &
-  second=$!
-  for ((i = 0; i < 200; i++)); do
-    mountpoint -q "$TMP/second" && break
-    sleep 0.05
-  done
-  absent "$TMP/second/ml"
+  start_second
+  absent "$SECOND/ml"
   submit
-  sleep 0.5
-  cat "$TMP/second"/ml/operator/import/dual_import-*.json >"$TMP/out"
   name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
-  (cd "$TMP/second/ml/operator/import" && echo "failure $name" >outcome)
-  sleep 0.5
-  equal "$(jq .failure_count "$IMPORT/$name")" 1
+  other=$SECOND/ml/operator/import/$name
+  eventually cat "$other"
+  verdict "$SECOND/ml/operator/import" failure "$name"
+  eventually failed "$IMPORT/$name" 1
   rm "$IMPORT/$name"
-  sleep 0.5
-  status=0
-  absent "$TMP/second/ml/operator/import/$name" || status=1
-  fusermount3 -u "$TMP/second" || fusermount3 -u -z "$TMP/second"
-  wait $second
-  equal $status 0
+  eventually absent "$other"
+}
+
+# failed PATTERN TIMES
+failed() {
+  [ "$(jq .failure_count "$1")" -eq "$2" ]
 }
 
 @test "a read-only mount sees what another writes" {
   submit
-  mkdir "$TMP/second"
-  "$PATTERNFS" -f -o ro "$DB" "$TMP/second" >>"$LOG" 2>&1 3>&- &
-  second=$!
-  for ((i = 0; i < 200; i++)); do
-    mountpoint -q "$TMP/second" && break
-    sleep 0.05
-  done
+  start_second -o ro
   name=$(basename "$(only "$IMPORT"/dual_import-*.json)")
-  other=$TMP/second/ml/operator/import/$name
-  equal "$(jq .failure_count "$other")" 0
-  (cd "$IMPORT" && echo "failure $name" >outcome)
-  sleep 0.5
-  status=0
-  equal "$(jq .failure_count "$other")" 1 || status=1
-  equal "$(stat -c %s "$other")" "$(wc -c <"$other")" || status=1
-  fails 'Read-only file system' touch "$TMP/second/incoming/x" || status=1
-  fusermount3 -u "$TMP/second" || fusermount3 -u -z "$TMP/second"
-  wait $second
-  equal $status 0
+  other=$SECOND/ml/operator/import/$name
+  failed "$other" 0
+  verdict "$IMPORT" failure "$name"
+  eventually failed "$other" 1
+  equal "$(stat -c %s "$other")" "$(wc -c <"$other")"
+  fails 'Read-only file system' touch "$SECOND/incoming/x"
 }
 
 @test "the tables answer as documented" {

@@ -296,8 +296,7 @@ PY
   dir=$Q/category=ml/pattern_name=dual_import
   jq -e '.failure_count == 0' "$dir/results.jsonl"
   sql "UPDATE code_patterns SET failure_count = 4 WHERE pattern_name = 'dual_import'"
-  sleep 0.5
-  equal "$(jq -c '[.failure_count, .confidence_score]' "$dir/results.jsonl")" '[4,0.2]'
+  eventually jq -e '[.failure_count, .confidence_score] == [4, 0.2]' "$dir/results.jsonl"
 }
 
 @test "an archived pattern leaves the results, and what is new enters them" {
@@ -390,9 +389,11 @@ mnt = sys.argv[1]
 queries = ["component_type=operator", "category=general", "limit=10000", "of=components", "text=params", "sort=recent"]
 until = time.monotonic() + 6
 problems, reads = [], [0]
+def going():
+    return (time.monotonic() < until or reads[0] <= 50) and not problems
 def reader(seed):
     random.seed(seed)
-    while time.monotonic() < until and not problems:
+    while going():
         directory = f"{mnt}/query/{random.choice(queries)}"
         try:
             with open(f"{directory}/results.jsonl", "rb") as file:
@@ -416,7 +417,7 @@ def reader(seed):
             problems.append(f"{directory}: {e!r}")
 def writer(seed):
     random.seed(seed)
-    while time.monotonic() < until and not problems:
+    while going():
         word = random.choice(["success", "failure"])
         component = random.choice(os.listdir(f"{mnt}/components"))
         with open(f"{mnt}/outcome", "w") as file:
@@ -428,8 +429,23 @@ for thread in threads: thread.start()
 for thread in threads: thread.join()
 print(reads[0], "rounds")
 assert not problems, problems[:5]
-assert reads[0] > 50, reads
 PYTHON
+}
+
+# Asks much; all of it is in use at once, unless the kernel was made to forget some meanwhile.
+asked() {
+  python3 - "$Q" <<'PYTHON'
+import os, sys
+for i in range(20000):
+    os.stat(f"{sys.argv[1]}/budget={1000 + i}")
+PYTHON
+  sleep 0.3
+  [ "$(sed -n 's/.*queries in use: //p' "$LOG" | sort -n | tail -n 1)" -ge 20000 ]
+}
+
+forgotten() {
+  echo 2 >/proc/sys/vm/drop_caches
+  [ "$(sed -n 's/.*queries in use: //p' "$LOG" | tail -n 1)" = 0 ]
 }
 
 @test "what the kernel forgets is forgotten" {
@@ -437,21 +453,10 @@ PYTHON
   stop
   start -d
   learn
-  python3 - "$Q" <<'PYTHON'
-import os, sys
-for i in range(20000):
-    os.stat(f"{sys.argv[1]}/budget={1000 + i}")
-os.stat(f"{sys.argv[1]}/category=ml/limit=5/count")
-open(f"{sys.argv[1]}/category=ml/limit=6/count").read()
-PYTHON
-  sleep 0.3
-  [ "$(sed -n 's/.*queries in use: //p' "$LOG" | sort -n | tail -n 1)" -ge 20000 ]
-  for ((i = 0; i < 100; i++)); do
-    echo 2 >/proc/sys/vm/drop_caches
-    sleep 0.1
-    [ "$(sed -n 's/.*queries in use: //p' "$LOG" | tail -n 1)" != 0 ] || break
-  done
-  equal "$(sed -n 's/.*queries in use: //p' "$LOG" | tail -n 1)" 0
+  stat "$Q/category=ml/limit=5/count"
+  cat "$Q/category=ml/limit=6/count"
+  eventually asked
+  eventually forgotten
   equal "$(cat "$Q/of=components/count")" 3
 }
 

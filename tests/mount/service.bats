@@ -95,5 +95,5 @@ zpty -r shell output '*set up: 42*'
 zpty -w -n shell $'patternfs -o sync=norm\t'
 zpty -r shell output '*sync=normal*'
 END
-  HOME=$TMP timeout 20 zsh -f "$TMP/drive" "$COMPLETIONS" </dev/null
+  HOME=$TMP timeout 120 zsh -f "$TMP/drive" "$COMPLETIONS" </dev/null
 }

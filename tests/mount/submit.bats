@@ -285,10 +285,7 @@ KEYS
   listed "$new"
   # An archived pattern has no link either; rm is answered before the notice of that (see fs/change.h).
   rm "$(realpath "$new")"
-  for ((i = 0; i < 100; i++)); do
-    [ -L "$new" ] || break
-    sleep 0.01
-  done
+  eventually test ! -L "$new"
   absent "$new"
 }
 

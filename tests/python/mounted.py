@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(os.environ.get("SOURCE_ROOT", Path(__file__).resolve().parents[2]))
 PATTERNFS = os.environ.get("PATTERNFS", str(ROOT / "build/fs/patternfs"))
 SAMPLE = ROOT / "tests/data/nemo_question_answering_operator.py"
-DEADLINE = 30  # seconds
+DEADLINE = 120  # seconds; for what never will be
 
 OPERATOR = '''\
 from airflow.exceptions import AirflowException

@@ -342,7 +342,7 @@ static void open_store(struct fixture *f)
 static void open_db(struct fixture *f)
 {
 	assert_int_equal(sqlite3_open_v2(f->path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	sqlite3_busy_timeout(f->db, 1000);
+	sqlite3_busy_timeout(f->db, 60000);
 }
 
 static void close_db(struct fixture *f)

@@ -12,7 +12,7 @@ static void open_all(struct fixture *f)
 	f->extractor = pf_extractor_new(NULL, &f->err);
 	assert_non_null(f->extractor);
 	assert_int_equal(sqlite3_open_v2(f->path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	sqlite3_busy_timeout(f->db, 1000);
+	sqlite3_busy_timeout(f->db, 60000);
 }
 
 static void close_all(struct fixture *f)
