@@ -19,6 +19,17 @@ def categories(root):
     return sorted(entry.name for entry in os.scandir(root) if entry.is_dir() and entry.name not in NOT_CATEGORIES)
 
 
+def count_patterns(mount):
+    return json.loads((mount.root / "stats.json").read_text())["total_patterns"]
+
+
+def copy(work, program, original):
+    """A copy of the database ORIGINAL that is ours to write to, also where somebody has it mounted."""
+    database = work / f"copy-of-{original.name}"
+    run(program, "--backup", original, database)
+    return database
+
+
 def build(work, program, modules, wanted, say):
     """A database of at least WANTED patterns, and how many modules it took."""
     database = work / f"patterns-{wanted}.db"
@@ -35,7 +46,7 @@ def build(work, program, modules, wanted, say):
             run("cp", "-r", f"{batch}/.", mount.root / "incoming/")
             shutil.rmtree(batch)
             made += count
-            there = json.loads((mount.root / "stats.json").read_text())["total_patterns"]
+            there = count_patterns(mount)
             say(f"{there:,} patterns of {made:,} modules")
     finally:
         mount.stop()
@@ -121,16 +132,18 @@ def clock(call, arguments):
     return (time.perf_counter() - began) / len(arguments) * 1e6
 
 
-def growth(work, program, databases, rounds, say):
-    """DATABASES: {patterns: path}. {what: {patterns: median}}; the sizes take turns."""
-    chosen = {}
-    for patterns, database in databases.items():
+def growth(work, program, paths, rounds, say):
+    """{what: {patterns: median}}, of the databases at PATHS; they take turns."""
+    databases, chosen = {}, {}
+    for database in paths:
         mount = Patternfs(work, program, database, name="sample")
         try:
             mount.start()
-            chosen[patterns] = sample(mount)
+            patterns = count_patterns(mount)
+            databases[patterns], chosen[patterns] = database, sample(mount)
         finally:
             mount.stop()
+    databases = dict(sorted(databases.items()))
     seen = {}
     for round_ in range(rounds):
         say(f"growth, round {round_ + 1} of {rounds}")
