@@ -178,3 +178,42 @@ void receipt_pattern(pf_json *receipt, const char *path, const char *type, const
 	pf_json_bool(receipt, "new", is_new);
 	pf_json_end(receipt);
 }
+
+/* ---- totals ---- */
+
+int components_count(pf_txn *txn, const char *type, int more, int64_t at, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_COMPONENT_COUNT);
+	query_text(&q, type);
+	query_int(&q, more);
+	query_int(&q, at);
+	return query_run(&q, err);
+}
+
+int components_count_place(pf_txn *txn, const char *category, const char *type, const char *subcategory, int more,
+			   pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_COMPONENT_COUNT_PLACE);
+	query_text(&q, category);
+	query_text(&q, type);
+	query_text(&q, subcategory);
+	query_int(&q, more);
+	return query_run(&q, err);
+}
+
+int components_pattern_came(pf_txn *txn, int64_t pattern, const char *path, int sign, int64_t at, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_COMPONENT_PATTERN_CAME);
+	query_int(&q, pattern);
+	query_int(&q, sign);
+	query_int(&q, (int64_t)strlen(path));
+	query_int(&q, at);
+	int rc = query_run(&q, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(totals, txn->conn, STMT_COMPONENT_PATTERN_CAME_TOTALS);
+	query_int(&totals, pattern);
+	query_int(&totals, at);
+	return query_run(&totals, err);
+}

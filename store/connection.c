@@ -309,6 +309,13 @@ static int harden(struct connection *conn, pf_err *err)
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 
+int connection_without_triggers(struct connection *conn, pf_err *err)
+{
+	int rc = sqlite3_db_config(conn->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+
+	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
+}
+
 #define WRITER_PRAGMAS                                                                                                 \
 	"PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"                          \
 	"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
@@ -367,8 +374,8 @@ int connection_open_memory(struct connection **conn, pf_err *err)
 	*conn = NULL;
 	if (!made)
 		return no_memory(err);
-	rc = sqlite3_open_v2(":memory:", &made->db,
-			     SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+	rc = sqlite3_open_v2(":memory:", &made->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+			     NULL);
 	rc = rc == SQLITE_OK ? search_functions(made, err) : connection_fail(made, rc, err);
 	if (rc < 0) {
 		connection_close(made);

@@ -488,17 +488,43 @@ int pf_txn_rmdir(pf_txn *txn, int64_t parent, const char *name, pf_err *err)
 	return savepoint_end(txn, rc, err);
 }
 
+static int source_of(struct connection *conn, int64_t file, int64_t *source, pf_err *err)
+{
+	QUERY(q, conn, STMT_FILE_SOURCE);
+	query_int(&q, file);
+	int rc = query_row(&q, err);
+
+	*source = rc > 0 ? column_int(&q, 0) : 0;
+	return rc < 0 ? rc : 0;
+}
+
+int source_release(pf_txn *txn, int64_t source, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_SOURCE_RELEASE);
+	query_int(&q, source);
+	return query_run(&q, err);
+}
+
+static int forget_file(pf_txn *txn, int64_t file, pf_err *err)
+{
+	int64_t source;
+	int rc = source_of(txn->conn, file, &source, err);
+
+	if (rc == 0) {
+		QUERY(q, txn->conn, STMT_FILE_FORGET);
+		query_int(&q, file);
+		rc = query_run(&q, err);
+	}
+	return rc < 0 || !source ? rc : source_release(txn, source, err);
+}
+
 int pf_txn_forget(pf_txn *txn, int64_t file, pf_err *err)
 {
 	int rc = savepoint_begin(txn, err);
 
 	if (rc < 0)
 		return rc;
-	{
-		QUERY(q, txn->conn, STMT_FILE_FORGET);
-		query_int(&q, file);
-		rc = query_run(&q, err);
-	}
+	rc = forget_file(txn, file, err);
 	return savepoint_end(txn, rc, err);
 }
 
@@ -542,14 +568,20 @@ int pf_txn_setattr(pf_txn *txn, int64_t file, unsigned mask, const pf_file *valu
 
 static int put_row(pf_txn *txn, int64_t id, size_t len, int64_t mtime, bool judged, int64_t source, pf_err *err)
 {
-	QUERY(q, txn->conn, STMT_FILE_PUT);
-	query_int(&q, id);
-	query_int(&q, (int64_t)len);
-	query_int(&q, mtime);
-	query_int(&q, txn_tick(txn));
-	query_int(&q, judged);
-	bind_where(&q, source != 0, source);
-	return query_run(&q, err);
+	int64_t before;
+	int rc = source_of(txn->conn, id, &before, err);
+
+	if (rc == 0) {
+		QUERY(q, txn->conn, STMT_FILE_PUT);
+		query_int(&q, id);
+		query_int(&q, (int64_t)len);
+		query_int(&q, mtime);
+		query_int(&q, txn_tick(txn));
+		query_int(&q, judged);
+		bind_where(&q, source != 0, source);
+		rc = query_run(&q, err);
+	}
+	return rc < 0 || !before || before == source ? rc : source_release(txn, before, err);
 }
 
 int file_put_content(pf_txn *txn, int64_t id, const char *content, size_t len, int64_t mtime, bool judged, pf_err *err)

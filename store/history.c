@@ -47,22 +47,6 @@ static void append_line(pf_text *out, int64_t id, const struct occurrence *what)
 	pf_json_end(&json);
 }
 
-static int read_end(pf_txn *txn, pf_err *err)
-{
-	int rc;
-
-	if (txn->history_known)
-		return 0;
-	QUERY(q, txn->conn, STMT_HISTORY_LAST);
-	rc = query_row(&q, err);
-	if (rc < 0)
-		return rc;
-	txn->history_id = rc ? column_int(&q, 0) : 0;
-	txn->history_end = rc ? column_int(&q, 2) : 0;
-	txn->history_known = true;
-	return 0;
-}
-
 static void bind_id(struct query *q, int64_t id)
 {
 	if (id)
@@ -78,7 +62,7 @@ static int64_t next_id(const pf_txn *txn)
 
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 {
-	int rc = read_end(txn, err);
+	int rc = txn->history_known ? 0 : txn_read_last_event(txn, err);
 
 	if (rc < 0)
 		return rc;

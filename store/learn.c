@@ -102,6 +102,11 @@ static void bind_score(struct query *q, const struct metadata *said)
 		query_null(q);
 }
 
+static int count_in_place(struct learning *l, int more, pf_err *err)
+{
+	return components_count_place(l->txn, l->category, pf_component_type_name(l->type), l->subcategory, more, err);
+}
+
 static int add_component(struct learning *l, pf_err *err)
 {
 	const pf_component *c = l->component;
@@ -133,6 +138,10 @@ static int add_component(struct learning *l, pf_err *err)
 	l->id = column_int(&q, 0);
 	l->revision = 1;
 	rc = query_run(&q, err);
+	if (rc == 0)
+		rc = components_count(l->txn, pf_component_type_name(l->type), 1, l->at, err);
+	if (rc == 0)
+		rc = count_in_place(l, 1, err);
 	return rc < 0 ? rc : event(l, EVENT_SUBMITTED, l->at, 0, 0, err);
 }
 
@@ -167,13 +176,25 @@ static bool same_text(const char *a, const char *b)
 }
 
 /* OLD is at the component's row. */
+static int leave_place(struct learning *l, struct query *old, bool moved, pf_err *err)
+{
+	const char *type = column_text(old, 3);
+	int rc;
+
+	if (!moved || !type)
+		return 0;
+	rc = components_count(l->txn, type, -1, l->at, err);
+	return rc < 0 ? rc : components_count_place(l->txn, column_text(old, 1), type, column_text(old, 2), -1, err);
+}
+
+/* The same. */
 static int revise_component(struct learning *l, struct query *old, pf_err *err)
 {
 	bool moved = !same_text(column_text(old, 1), l->category) || !same_text(column_text(old, 2), l->subcategory) ||
 		     !same_text(column_text(old, 3), pf_component_type_name(l->type));
 	bool revised = column_int(old, 6) != l->lesson->source_id;
 	const char *file = column_text(old, 8);
-	int64_t success = column_int(old, 9), failure = column_int(old, 10);
+	int64_t success = column_int(old, 9), failure = column_int(old, 10), source = column_int(old, 6);
 	int rc;
 
 	l->id = column_int(old, 0);
@@ -184,9 +205,17 @@ static int revise_component(struct learning *l, struct query *old, pf_err *err)
 			return no_memory(err);
 	}
 	rc = libraries_load(l->txn->conn, column_text(old, 14), &l->libraries_before, err);
+	if (rc == 0)
+		rc = leave_place(l, old, moved, err);
 	query_again(old); /* FILE and the like end here */
 	if (rc == 0)
 		rc = revise_row(l, err);
+	if (rc == 0 && revised)
+		rc = source_release(l->txn, source, err);
+	if (rc == 0)
+		rc = components_count(l->txn, pf_component_type_name(l->type), moved, l->at, err);
+	if (rc == 0 && moved)
+		rc = count_in_place(l, 1, err);
 	if (rc == 0 && revised)
 		rc = event(l, EVENT_SUBMITTED, l->at, success, failure, err);
 	if (rc == 0 && moved)
@@ -482,6 +511,8 @@ static int restore(struct learning *l, const pf_pattern *p, const struct sighted
 		query_int(&q, l->txn->now);
 		rc = query_run(&q, err);
 	}
+	if (rc == 0)
+		rc = components_pattern_came(l->txn, s->id, s->path, 1, l->txn->now, err);
 	if (rc == 0)
 		rc = change_totals(l, scope_of(l, p->type), &none, &s->before, err);
 	if (rc == 0)

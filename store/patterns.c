@@ -226,6 +226,8 @@ static int archive(pf_txn *txn, int64_t pattern, pf_err *err)
 	rc = totals_change(txn, column_int(&q, 3), &counts, NULL, at, err);
 	if (rc == 0)
 		rc = totals_flush(txn, err);
+	if (rc == 0)
+		rc = components_pattern_came(txn, pattern, column_text(&q, 0), -1, at, err);
 	if (rc < 0)
 		return rc;
 	return history_add(txn,
@@ -299,6 +301,8 @@ static int adopt_component_edit(pf_txn *txn, struct query *q, pf_err *err)
 	query_int(&adopt, at);
 	int rc = query_run(&adopt, err);
 
+	if (rc == 0)
+		rc = components_count(txn, column_text(q, 4), 0, at, err);
 	if (rc < 0)
 		return rc;
 	return history_add(txn,

@@ -1,9 +1,10 @@
 /*
  * The tables, and how they came to be: a row of migrations[] a version.
  *
- * Rows that the store writes come complete: sizes, totals, times. What is
- * changed by hand, in the sqlite3 shell, is completed by triggers, which know
- * it by this: the store always moves mtime. So a hand-made UPDATE keeps every
+ * Rows that the store writes come complete: sizes, totals, times. Its writer has
+ * triggers off (store.c), for each costs as much as the row itself. What is
+ * changed by hand, in the sqlite3 shell, is completed by triggers; they know
+ * what came complete by this: its mtime moved. So a hand-made UPDATE keeps every
  * size and total right, and the store does not pay for it. What never changes
  * is guarded: a pattern's place and file name, and history.
  */

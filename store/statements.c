@@ -99,7 +99,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
 	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
 	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits) OR EXISTS (SELECT 1 FROM hand_component_edits)",
-	[STMT_COMPONENT_EDITS] = "SELECT c.id, c.component_name, c.success_count, c.failure_count"
+	[STMT_COMPONENT_EDITS] = "SELECT c.id, c.component_name, c.success_count, c.failure_count, c.component_type"
 				 " FROM hand_component_edits e CROSS JOIN components c ON c.id = e.component_id"
 				 " ORDER BY e.component_id",
 	[STMT_COMPONENT_ADOPT] = "UPDATE components SET verdict_bound = lower_bound(success_count, failure_count),"
@@ -218,11 +218,27 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_COUNT_PATTERNS] = "UPDATE components SET pattern_count = ?2, path_bytes = ?3 WHERE id = ?1",
 	[STMT_COMPONENT_PUT_RECORD] = "INSERT INTO component_records (component_id, record) VALUES (?1, ?2)"
 				      " ON CONFLICT (component_id) DO UPDATE SET record = excluded.record",
+	[STMT_COMPONENT_COUNT] =
+		"INSERT INTO component_totals (component_type, components, mtime) VALUES (?1, ?2, ?3)"
+		" ON CONFLICT (component_type) DO UPDATE SET components = components + excluded.components,"
+		" mtime = max(mtime + 1, excluded.mtime)",
+	[STMT_COMPONENT_COUNT_PLACE] =
+		"INSERT INTO component_places (category, component_type, subcategory, components)"
+		" VALUES (?1, ?2, coalesce(?3, ''), ?4) ON CONFLICT (category, component_type, subcategory)"
+		" DO UPDATE SET components = components + excluded.components",
+	/* ?2: 1 where they show the pattern again, -1 where it is gone; ?3: how many bytes its path has */
+	[STMT_COMPONENT_PATTERN_CAME] = "UPDATE components SET pattern_count = pattern_count + ?2,"
+					" path_bytes = path_bytes + ?2 * ?3, mtime = max(mtime + 1, ?4)"
+					" WHERE id IN (SELECT component_id FROM sightings WHERE pattern_id = ?1)",
+	[STMT_COMPONENT_PATTERN_CAME_TOTALS] =
+		"UPDATE component_totals SET mtime = max(mtime + 1, ?2) WHERE component_type IN"
+		" (SELECT c.component_type FROM sightings s CROSS JOIN components c ON c.id = s.component_id"
+		"  WHERE s.pattern_id = ?1)",
 	[STMT_COMPONENT_VERDICT] = "UPDATE components SET success_count = success_count + ?2,"
 				   " failure_count = failure_count + ?3,"
 				   " verdict_bound = lower_bound(success_count + ?2, failure_count + ?3),"
 				   " mtime = max(mtime + 1, ?4) WHERE id = ?1"
-				   " RETURNING component_name, success_count, failure_count",
+				   " RETURNING component_name, success_count, failure_count, component_type",
 	[STMT_COMPONENT_SIGHTINGS] =
 		"SELECT p.id, p.scope, p.pattern_signature, p.archived, " PATH_P ", s.first_line,"
 		" s.last_line, p.success_count, p.failure_count, p.component_count,"
@@ -293,6 +309,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_FILE_ORPHAN] = "UPDATE files SET parent = NULL, orphan = 1, listed = 0, ctime = max(ctime + 1, ?2)"
 			     " WHERE id = ?1",
 	[STMT_FILE_FORGET] = "DELETE FROM files WHERE id = ?1 AND orphan = 1",
+	[STMT_FILE_SOURCE] = "SELECT source_id FROM files WHERE id = ?1 AND source_id IS NOT NULL",
 	[STMT_FILE_SETATTR] = "UPDATE files SET mode = coalesce(?2, mode), uid = coalesce(?3, uid),"
 			      " gid = coalesce(?4, gid), atime = coalesce(?5, atime), mtime = coalesce(?6, mtime),"
 			      " ctime = max(ctime + 1, ?7) WHERE id = ?1",
@@ -333,6 +350,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_SOURCE_FIND] = "SELECT id FROM sources WHERE hash = ?1 AND (content IS NULL OR content = ?2)",
 	[STMT_SOURCE_ADD] = "INSERT INTO sources (hash, size, content) VALUES (?1, ?2, ?3) RETURNING id",
 	[STMT_SOURCE_KEEP] = "UPDATE sources SET content = ?2 WHERE id = ?1 AND content IS NULL",
+	/* Content that nothing refers to goes. */
+	[STMT_SOURCE_RELEASE] = "UPDATE sources SET content = NULL WHERE id = ?1"
+				" AND NOT EXISTS (SELECT 1 FROM files f WHERE f.source_id = ?1)"
+				" AND NOT EXISTS (SELECT 1 FROM components c WHERE c.source_id = ?1)",
 	[STMT_SOURCE_COMPONENTS] = "SELECT c.id, c.component_name, c.entry_name, c.category, c.subcategory,"
 				   " c.component_type, c.success_score, c.generation_metadata, c.source_id, c.revision"
 				   " FROM source_components l CROSS JOIN components c ON c.id = l.component_id"

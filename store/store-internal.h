@@ -52,6 +52,8 @@ int connection_wait(struct connection *conn, bool patiently);
 void connection_close(struct connection *conn);
 /* Records what the database says of the failure RC (an SQLite result), and returns minus the errno value for it. */
 int connection_fail(struct connection *conn, int rc, pf_err *err);
+/* From here on nothing fires on CONN: it does itself what its changes ask for. Foreign keys are kept all the same. */
+int connection_without_triggers(struct connection *conn, pf_err *err);
 /* Runs SQL, any number of statements, without results. */
 int connection_exec(struct connection *conn, const char *sql, pf_err *err);
 /* The one integer that SQL answers. Returns an SQLite result. */
@@ -143,7 +145,6 @@ int no_memory(pf_err *err);
 
 /* ---- schema.c ---- */
 
-
 /* Checks that CONN holds a database of patternfs; makes the tables, or brings them up to date, where WRITABLE:
  * then *UPGRADED is set. */
 int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
@@ -164,8 +165,8 @@ enum model_part {
 };
 /*
  * Compares CONN's schema with what the migrations up to VERSION make. Indexes, tables and views of others are
- * tolerated, for they do nothing by themselves. EUCLEAN what is missing or changed, EINVAL what is foreign; the sentence
- * names PATH and the object.
+ * tolerated, for they do nothing by themselves. EUCLEAN what is missing or changed, EINVAL what is foreign; the
+ * sentence names PATH and the object.
  */
 int model_compare(struct connection *conn, const char *path, int version, enum model_part part, pf_err *err);
 
@@ -257,7 +258,10 @@ struct pf_txn {
 	int64_t history_id;  /* of the last event */
 	int64_t history_end; /* where its line ends */
 	bool broken;	     /* the database gave the whole transaction up */
-	int64_t pattern_id;  /* the last one, likewise */
+	int64_t unwritten;   /* what the connection counted of changed rows at the beginning */
+	int savepoints;	     /* that did not end yet; the outer ones were not made: see savepoint_begin() */
+	int unmade;
+	int64_t pattern_id; /* the last one, likewise */
 	bool patterns_known;
 	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
 	size_t totals_count;
@@ -266,6 +270,8 @@ struct pf_txn {
 
 /* A time later than any other that this database has seen. */
 int64_t txn_tick(pf_txn *txn);
+/* Fills what TXN knows of the last event. */
+int txn_read_last_event(pf_txn *txn, pf_err *err);
 
 /* Savepoints nest as C scopes do. */
 int savepoint_begin(pf_txn *txn, pf_err *err);
@@ -510,6 +516,8 @@ int file_content(struct connection *conn, int64_t id, pf_text *out, pf_err *err)
 /* Makes CONTENT the file's own, or (put_source) that of an accepted source. */
 int file_put_content(pf_txn *txn, int64_t id, const char *content, size_t len, int64_t mtime, bool judged, pf_err *err);
 int file_put_source(pf_txn *txn, int64_t id, int64_t source, size_t len, int64_t mtime, pf_err *err);
+/* A file or component refers to SOURCE no longer. */
+int source_release(pf_txn *txn, int64_t source, pf_err *err);
 /* The path below incoming/ of NAME in PARENT. */
 int file_path(struct connection *conn, int64_t parent, const char *name, pf_text *out, pf_err *err);
 /* What the directories from PARENT upwards say. */
@@ -583,5 +591,12 @@ struct component_head {
 void receipt_component(pf_json *receipt, const struct component_head *head);
 void receipt_pattern(pf_json *receipt, const char *path, const char *type, const char *name, int64_t first_line,
 		     int64_t last_line, bool is_new);
+/* There are MORE components of TYPE (0: as many, but some changed). */
+int components_count(pf_txn *txn, const char *type, int more, int64_t at, pf_err *err);
+/* The same of a place; SUBCATEGORY may be NULL. */
+int components_count_place(pf_txn *txn, const char *category, const char *type, const char *subcategory, int more,
+			   pf_err *err);
+/* PATTERN, which lies at PATH, is archived (SIGN -1), or is not any longer (1): its components' documents say so. */
+int components_pattern_came(pf_txn *txn, int64_t pattern, const char *path, int sign, int64_t at, pf_err *err);
 
 #endif

@@ -28,15 +28,20 @@ static int run(struct connection *conn, enum stmt id, pf_err *err)
 	return query_run(&q, err);
 }
 
-/* The clock may have been set back since the last event, here or on the machine where that was written. */
-static int read_last_time(pf_txn *txn, pf_err *err)
+int txn_read_last_event(pf_txn *txn, pf_err *err)
 {
 	QUERY(q, txn->conn, STMT_HISTORY_LAST);
 	int rc = query_row(&q, err);
 
-	if (rc > 0)
+	if (rc < 0)
+		return rc;
+	txn->history_id = rc ? column_int(&q, 0) : 0;
+	txn->history_end = rc ? column_int(&q, 2) : 0;
+	txn->history_known = true;
+	/* The clock may have been set back since the last event, here or on the machine where that was written. */
+	if (rc && column_int(&q, 1) > txn->now)
 		txn->now = column_int(&q, 1);
-	return rc < 0 ? rc : 0;
+	return 0;
 }
 
 /* What is written to a file that has no name any more is lost when it is closed. */
@@ -51,6 +56,14 @@ static int check_place(pf_store *store, pf_err *err)
 			       "again",
 			       store->path)
 		     : 0;
+}
+
+static int begin(pf_txn *txn, pf_err *err)
+{
+	int rc = run(txn->conn, STMT_BEGIN, err);
+
+	txn->unwritten = sqlite3_total_changes64(txn->conn->db);
+	return rc < 0 ? rc : txn_read_last_event(txn, err);
 }
 
 static void txn_end(pf_txn *txn)
@@ -79,9 +92,7 @@ pf_txn *pf_txn_begin(pf_store *store, pf_err *err)
 	txn->conn = store->writer;
 	rc = check_place(store, err);
 	if (rc == 0)
-		rc = run(txn->conn, STMT_BEGIN, err);
-	if (rc == 0)
-		rc = read_last_time(txn, err);
+		rc = begin(txn, err);
 	if (rc < 0) {
 		pf_txn_rollback(txn);
 		return NULL;
@@ -121,26 +132,64 @@ void pf_txn_rollback(pf_txn *txn)
 	txn_end(txn);
 }
 
+/* Rows written since the transaction began. */
+static bool has_written(const pf_txn *txn)
+{
+	return sqlite3_total_changes64(txn->conn->db) != txn->unwritten;
+}
+
+/*
+ * A savepoint costs a copy of each page that is written after it. Where nothing was written before, it would put back
+ * what the transaction began with; then none is made, and the transaction itself is begun anew where it must be undone.
+ */
 int savepoint_begin(pf_txn *txn, pf_err *err)
 {
+	int rc = 0;
+
 	/* Outside a transaction a savepoint would begin one, and commit at its release. */
 	if (pf_txn_broken(txn))
 		return pf_fail(err, EIO, "the database gave the transaction up");
-	return run(txn->conn, STMT_SAVEPOINT, err);
+	if (has_written(txn))
+		rc = run(txn->conn, STMT_SAVEPOINT, err);
+	else
+		txn->unmade++;
+	if (rc == 0)
+		txn->savepoints++;
+	return rc;
+}
+
+/* Undoes everything: with the lock let go, others may have written before it is held again. */
+static int begin_anew(pf_txn *txn)
+{
+	int rc = run(txn->conn, STMT_ROLLBACK, NULL);
+
+	return rc < 0 ? rc : begin(txn, NULL);
+}
+
+/* Undoes what was written since the innermost savepoint, which was not MADE where nothing had been before. */
+static int undo(pf_txn *txn, bool made)
+{
+	txn->history_known = txn->patterns_known = false;
+	txn->totals_count = 0;
+	if (made)
+		return run(txn->conn, STMT_ROLLBACK_TO, NULL);
+	return has_written(txn) ? begin_anew(txn) : 0;
 }
 
 int savepoint_end(pf_txn *txn, int rc, pf_err *err)
 {
+	/* Those that were not made are the outer ones. */
+	bool made = txn->savepoints > txn->unmade;
 	int ended = 0;
 
+	txn->savepoints--;
+	if (!made)
+		txn->unmade--;
 	if (pf_txn_broken(txn))
 		return rc < 0 ? rc : pf_fail(err, EIO, "the database gave the transaction up");
-	if (rc < 0) {
-		txn->history_known = txn->patterns_known = false;
-		txn->totals_count = 0;
-		ended = run(txn->conn, STMT_ROLLBACK_TO, NULL);
-	}
-	if (ended == 0)
+	if (rc < 0)
+		ended = undo(txn, made);
+	if (ended == 0 && made)
 		ended = run(txn->conn, STMT_RELEASE, rc < 0 ? NULL : err);
 	if (ended < 0)
 		txn->broken = true;

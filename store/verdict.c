@@ -146,6 +146,9 @@ static int judge_component(pf_txn *txn, const pf_verdict *verdict, int64_t id, p
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such component");
+	rc = components_count(txn, column_text(&q, 3), 0, at, err);
+	if (rc < 0)
+		return rc;
 	return history_add(txn,
 			   &(struct occurrence){
 				   .event = event_of(verdict),

@@ -134,6 +134,8 @@ static const char *const invariants[] = {
 	"SELECT (SELECT sum(components) FROM component_totals) <> (SELECT count(*) FROM components)",
 	"SELECT count(*) FROM component_totals t WHERE components <>"
 	" (SELECT count(*) FROM components c WHERE c.component_type = t.component_type)",
+	"SELECT count(*) FROM component_totals t WHERE mtime <"
+	" (SELECT max(c.mtime) FROM components c WHERE c.component_type = t.component_type)",
 	"SELECT count(*) FROM components c WHERE (pattern_count, path_bytes) IS NOT"
 	" (SELECT count(*), coalesce(sum(length(p.category || p.component_type || p.pattern_type || p.file_name) + 3), "
 	"0) FROM sightings s JOIN code_patterns p"
