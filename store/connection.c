@@ -216,6 +216,14 @@ int query_run(struct query *q, pf_err *err)
 	return rc < 0 ? rc : 0;
 }
 
+int query_insert(struct query *q, int64_t *id, pf_err *err)
+{
+	int rc = query_run(q, err);
+
+	*id = sqlite3_last_insert_rowid(q->conn->db);
+	return rc;
+}
+
 int column_append(struct query *q, int i, pf_text *out, pf_err *err)
 {
 	const char *bytes = sqlite3_column_blob(q->stmt, i);

@@ -93,30 +93,23 @@ bool pf_document_drop_example(pf_text *document)
 	return true;
 }
 
-int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err)
+int pattern_examples(struct connection *conn, int64_t pattern, pf_text *data, int64_t *growth, pf_err *err)
 {
-	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
 	size_t old_len;
 	int rc;
 
 	{
-		QUERY(q, txn->conn, STMT_PATTERN_DATA);
+		QUERY(q, conn, STMT_PATTERN_DATA);
 		query_int(&q, pattern);
 		rc = query_row(&q, err);
 		if (rc > 0)
-			rc = column_append(&q, 0, &data, err);
+			rc = column_append(&q, 0, data, err);
 	}
-	if (rc < 0 || !data.len)
+	if (rc < 0 || !data->len)
 		return rc;
-	old_len = data.len;
-	data.len = examples_offset(data.bytes, data.len);
-	rc = add_examples(txn->conn, pattern, &data, err);
-	if (rc < 0)
-		return rc;
-	QUERY(q, txn->conn, STMT_PATTERN_PUT_DATA);
-	query_int(&q, pattern);
-	query_text_len(&q, data.bytes, data.len);
-	query_int(&q, (int64_t)data.len - (int64_t)old_len);
-	query_int(&q, at);
-	return query_run(&q, err);
+	old_len = data->len;
+	data->len = examples_offset(data->bytes, data->len);
+	rc = add_examples(conn, pattern, data, err);
+	*growth = (int64_t)data->len - (int64_t)old_len;
+	return rc;
 }

@@ -297,19 +297,13 @@ int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory
 /* Adds a row; implicit directories are not listed yet. */
 static int add_row(pf_txn *txn, int64_t parent, const char *name, mode_t mode, bool implicit, int64_t *id, pf_err *err)
 {
-	int rc;
-
 	QUERY(q, txn->conn, STMT_FILE_ADD);
 	query_int(&q, parent);
 	query_text(&q, name);
 	query_int(&q, mode);
 	query_int(&q, txn_tick(txn));
 	query_int(&q, implicit);
-	rc = query_row(&q, err);
-	if (rc <= 0)
-		return rc < 0 ? rc : pf_fail(err, EIO, "the database made no row");
-	*id = column_int(&q, 0);
-	return query_run(&q, err);
+	return query_insert(&q, id, err);
 }
 
 static int make_explicit(pf_txn *txn, const struct file_row *row, mode_t mode, pf_err *err)

@@ -37,7 +37,9 @@ struct learning {
 	int64_t category_id;
 	/* the row */
 	int64_t id;
-	char *previous_file; /* another submission's, that brought the revision before; or NULL */
+	bool is_new;
+	int64_t previous_source; /* of the revision before; 0: none, or the same */
+	char *previous_file;	 /* another submission's, that brought the revision before; or NULL */
 	int64_t revision;
 	int64_t at;
 	/* by signature */
@@ -107,37 +109,28 @@ static int count_in_place(struct learning *l, int more, pf_err *err)
 	return components_count_place(l->txn, l->category, pf_component_type_name(l->type), l->subcategory, more, err);
 }
 
-static int add_component(struct learning *l, pf_err *err)
+static int next_component_id(pf_txn *txn, int64_t *id, pf_err *err)
 {
-	const pf_component *c = l->component;
-	char entry[NAME_CUT + 1];
 	int rc;
 
-	name_cut(c->name, entry);
-	QUERY(q, l->txn->conn, STMT_COMPONENT_ADD);
-	query_text(&q, c->name);
-	query_text(&q, strcmp(entry, c->name) == 0 ? NULL : entry);
-	query_text(&q, l->category);
-	query_text(&q, l->subcategory);
-	query_text(&q, pf_component_type_name(l->type));
-	query_int(&q, c->complexity_score);
-	query_text(&q, pf_complexity_range(c->complexity_score));
-	query_text(&q, c->libraries);
-	bind_score(&q, l->lesson->said);
-	query_text(&q, l->lesson->path);
-	query_int(&q, c->first_line);
-	query_int(&q, c->last_line);
-	query_int(&q, l->lesson->source_id);
-	query_int(&q, (int64_t)l->lesson->source_size);
-	query_int(&q, (int64_t)strlen(c->record));
-	query_int(&q, l->at);
-	query_text(&q, l->lesson->said->generation);
-	rc = query_row(&q, err);
-	if (rc <= 0)
-		return rc < 0 ? rc : pf_fail(err, EIO, "the database made no row");
-	l->id = column_int(&q, 0);
+	if (!txn->components_known) {
+		QUERY(q, txn->conn, STMT_COMPONENT_LAST);
+		rc = query_row(&q, err);
+		if (rc < 0)
+			return rc;
+		txn->component_id = rc ? column_int(&q, 0) : 0;
+		txn->components_known = true;
+	}
+	*id = txn->component_id = add_capped(txn->component_id, 1);
+	return 0;
+}
+
+static int add_component(struct learning *l, pf_err *err)
+{
+	int rc = next_component_id(l->txn, &l->id, err);
+
+	l->is_new = true;
 	l->revision = 1;
-	rc = query_run(&q, err);
 	if (rc == 0)
 		rc = components_count(l->txn, pf_component_type_name(l->type), 1, l->at, err);
 	if (rc == 0)
@@ -145,11 +138,12 @@ static int add_component(struct learning *l, pf_err *err)
 	return rc < 0 ? rc : event(l, EVENT_SUBMITTED, l->at, 0, 0, err);
 }
 
-static int revise_row(struct learning *l, pf_err *err)
+static int put_row(struct learning *l, pf_err *err)
 {
 	const pf_component *c = l->component;
+	char entry[NAME_CUT + 1];
 
-	QUERY(q, l->txn->conn, STMT_COMPONENT_REVISE);
+	QUERY(q, l->txn->conn, l->is_new ? STMT_COMPONENT_ADD : STMT_COMPONENT_REVISE);
 	query_int(&q, l->id);
 	query_text(&q, l->category);
 	query_text(&q, l->subcategory);
@@ -167,6 +161,13 @@ static int revise_row(struct learning *l, pf_err *err)
 	query_int(&q, (int64_t)strlen(c->record));
 	query_int(&q, l->at);
 	query_text(&q, l->lesson->said->generation);
+	query_int(&q, l->pattern_count);
+	query_int(&q, l->path_bytes);
+	if (!l->is_new)
+		return query_run(&q, err);
+	name_cut(c->name, entry);
+	query_text(&q, c->name);
+	query_text(&q, strcmp(entry, c->name) == 0 ? NULL : entry);
 	return query_run(&q, err);
 }
 
@@ -194,10 +195,11 @@ static int revise_component(struct learning *l, struct query *old, pf_err *err)
 		     !same_text(column_text(old, 3), pf_component_type_name(l->type));
 	bool revised = column_int(old, 6) != l->lesson->source_id;
 	const char *file = column_text(old, 8);
-	int64_t success = column_int(old, 9), failure = column_int(old, 10), source = column_int(old, 6);
+	int64_t success = column_int(old, 9), failure = column_int(old, 10);
 	int rc;
 
 	l->id = column_int(old, 0);
+	l->previous_source = revised ? column_int(old, 6) : 0;
 	l->revision = column_int(old, 7) + revised;
 	if (file && strcmp(file, l->lesson->path) != 0) {
 		l->previous_file = strdup(file);
@@ -208,10 +210,6 @@ static int revise_component(struct learning *l, struct query *old, pf_err *err)
 	if (rc == 0)
 		rc = leave_place(l, old, moved, err);
 	query_again(old); /* FILE and the like end here */
-	if (rc == 0)
-		rc = revise_row(l, err);
-	if (rc == 0 && revised)
-		rc = source_release(l->txn, source, err);
 	if (rc == 0)
 		rc = components_count(l->txn, pf_component_type_name(l->type), moved, l->at, err);
 	if (rc == 0 && moved)
@@ -225,7 +223,7 @@ static int revise_component(struct learning *l, struct query *old, pf_err *err)
 	return rc;
 }
 
-static int put_component(struct learning *l, pf_err *err)
+static int load_component(struct learning *l, pf_err *err)
 {
 	int rc;
 
@@ -237,9 +235,18 @@ static int put_component(struct learning *l, pf_err *err)
 	rc = rc ? revise_component(l, &old, err) : add_component(l, err);
 	if (rc == 0)
 		rc = libraries_load(l->txn->conn, l->component->libraries, &l->libraries, err);
-	if (rc == 0)
-		rc = libraries_of_component(l->txn, l->id, &l->libraries_before, &l->libraries, &l->libraries_change,
-					    err);
+	return rc < 0 ? rc
+		      : libraries_of_component(l->txn, l->id, &l->libraries_before, &l->libraries, &l->libraries_change,
+					       err);
+}
+
+/* Last, when its patterns are counted. */
+static int put_component(struct learning *l, pf_err *err)
+{
+	int rc = put_row(l, err);
+
+	if (rc == 0 && l->previous_source)
+		rc = source_release(l->txn, l->previous_source, err);
 	if (rc < 0)
 		return rc;
 	QUERY(record, l->txn->conn, STMT_COMPONENT_PUT_RECORD);
@@ -351,7 +358,8 @@ static int change_totals(struct learning *l, pf_scope scope, const struct counts
 static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 {
 	struct counts after = shown->counts;
-	struct pattern_extra extra = { 0 };
+	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
+	struct pattern_extra extra = { .data = &data };
 	int64_t at = txn_tick(l->txn);
 	int rc = drop_sighting(l, shown->id, err);
 
@@ -364,25 +372,15 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 	if (rc == 0)
 		rc = libraries_withdrawn(l->txn, shown->id, &l->libraries_before, &extra.breadth, err);
 	if (rc == 0)
-		rc = pattern_put_counts(l->txn, shown->id, &shown->counts, shown->bound, &after, &extra, at, err);
+		rc = pattern_examples(l->txn->conn, shown->id, &data, &extra.growth, err);
 	if (rc == 0)
-		rc = pattern_examples_renew(l->txn, shown->id, at, err);
+		rc = pattern_put_counts(l->txn, shown->id, &shown->counts, shown->bound, &after, &extra, at, err);
 	if (rc == 0 && !shown->archived)
 		rc = change_totals(l, shown->scope, &shown->counts, &after, err);
 	return rc < 0 ? rc
 		      : pattern_event(l, EVENT_WITHDRAWN, l->txn->now, shown->id, shown->path, after.success,
 				      after.failure, err);
 }
-
-/* A pattern that the component shows from now on. */
-struct sighted {
-	int64_t id; /* 0: it is new */
-	bool archived, is_new;
-	struct counts before, after;
-	double bound; /* before */
-	char file_name[128];
-	char path[384];
-};
 
 static void set_file_name(struct learning *l, const pf_pattern *p, struct sighted *s, const char *name)
 {
@@ -406,7 +404,7 @@ static int find_known(struct learning *l, const pf_pattern *p, struct sighted *s
 	set_file_name(l, p, s, column_text(&q, 1));
 	s->id = column_int(&q, 0);
 	s->archived = column_int(&q, 2) != 0;
-	s->before = (struct counts){ column_int(&q, 3), column_int(&q, 4), column_int(&q, 5) };
+	s->row = s->now = (struct counts){ column_int(&q, 3), column_int(&q, 4), column_int(&q, 5) };
 	s->bound = column_real(&q, 6);
 	return 0;
 }
@@ -473,8 +471,8 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 		.subcategory = l->subcategory,
 		.component_type = pf_component_type_name(l->type),
 		.complexity_range = pf_complexity_range(l->component->complexity_score),
-		.counts = s->after,
-		.bound = wilson_lower_bound(s->after.success, s->after.failure),
+		.counts = s->now,
+		.bound = wilson_lower_bound(s->now.success, s->now.failure),
 		.signature = p->signature,
 		.libraries = l->component->libraries,
 	};
@@ -495,12 +493,13 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 	if (rc == 0)
 		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
 	l->txn->pattern_id = s->id = d.id;
-	s->is_new = true;
+	s->row = s->now;
+	s->bound = d.bound;
 	return rc < 0 ? rc : libraries_sighted(l->txn, s->id, &l->libraries, &libraries, err);
 }
 
 /* The pattern was archived, and is not any longer. */
-static int restore(struct learning *l, const pf_pattern *p, const struct sighted *s, pf_err *err)
+static int restore(struct learning *l, struct sighted *s, pf_err *err)
 {
 	const struct counts none = { 0 };
 	int rc;
@@ -514,33 +513,42 @@ static int restore(struct learning *l, const pf_pattern *p, const struct sighted
 	if (rc == 0)
 		rc = components_pattern_came(l->txn, s->id, s->path, 1, l->txn->now, err);
 	if (rc == 0)
-		rc = change_totals(l, scope_of(l, p->type), &none, &s->before, err);
+		rc = change_totals(l, s->scope, &none, &s->now, err);
 	if (rc == 0)
-		rc = pattern_event(l, EVENT_RESTORED, l->txn->now, s->id, s->path, s->before.success, s->before.failure,
-				   err);
+		rc = pattern_event(l, EVENT_RESTORED, l->txn->now, s->id, s->path, s->now.success, s->now.failure, err);
 	txn_tick(l->txn);
+	s->archived = false;
 	return rc;
 }
 
-/* The pattern's row counts the component. */
-static int count_sighting(struct learning *l, const pf_pattern *p, const struct carried *carried, struct sighted *s,
-			  pf_err *err)
+/* Its row has the component's libraries already where another one of the module with the same ones was there before. */
+static int add_libraries(struct learning *l, struct sighted *s, pf_err *err)
 {
-	struct pattern_extra extra = { .trivial = &p->trivial };
-	int rc = find_known(l, p, s, err);
+	if (s->libraries && strcmp(s->libraries, l->component->libraries) == 0)
+		return 0;
+	return libraries_sighted(l->txn, s->id, &l->libraries, &s->breadth, err);
+}
 
-	if (rc == 0 && s->archived)
-		rc = restore(l, p, s, err);
-	s->after = s->before;
-	s->after.success = add_capped(s->after.success, add_capped(carried->success, 1));
-	s->after.failure = add_capped(s->after.failure, carried->failure);
-	s->after.components = add_capped(s->after.components, 1);
-	if (rc == 0 && !s->id)
-		return add_pattern(l, p, s, err);
-	if (rc == 0)
-		rc = libraries_sighted(l->txn, s->id, &l->libraries, &extra.breadth, err);
-	return rc < 0 ? rc
-		      : pattern_put_counts(l->txn, s->id, &s->before, s->bound, &s->after, &extra, l->txn->now, err);
+/* S counts the component; *BEFORE is what it counted before. */
+static int count_sighting(struct learning *l, const pf_pattern *p, const struct carried *carried, struct sighted *s,
+			  struct counts *before, pf_err *err)
+{
+	int rc = s->archived ? restore(l, s, err) : 0;
+
+	*before = s->now;
+	s->now.success = add_capped(s->now.success, add_capped(carried->success, 1));
+	s->now.failure = add_capped(s->now.failure, carried->failure);
+	s->now.components = add_capped(s->now.components, 1);
+	if (rc == 0 && !s->id) {
+		rc = add_pattern(l, p, s, err);
+	} else if (rc == 0) {
+		rc = add_libraries(l, s, err);
+		s->changed = true;
+		s->trivial = p->trivial;
+		s->at = l->txn->now;
+	}
+	s->libraries = l->component->libraries;
+	return rc;
 }
 
 static int put_sighting(struct learning *l, enum stmt stmt, int64_t pattern, const pf_pattern *p, pf_err *err)
@@ -564,21 +572,27 @@ static void count_live(struct learning *l, const pf_pattern *p, const char *path
 static int sight(struct learning *l, size_t i, pf_err *err)
 {
 	const pf_pattern *p = &l->component->patterns[i];
-	struct sighted s = { 0 };
-	int64_t at = txn_tick(l->txn);
-	int rc = count_sighting(l, p, &l->carried[i], &s, err);
+	struct sighted *s;
+	struct counts before;
+	bool is_new;
+	int rc;
 
+	txn_tick(l->txn);
+	rc = sighted_find(l->txn, scope_of(l, p->type), p->signature, &s, err);
 	if (rc == 0)
-		rc = put_sighting(l, STMT_SIGHTING_ADD, s.id, p, err);
-	/* Examples are few: those that come later are not among them. */
-	if (rc == 0 && !s.is_new && s.after.components <= EXAMPLES + 1)
-		rc = pattern_examples_renew(l->txn, s.id, at, err);
-	if (rc == 0)
-		rc = change_totals(l, scope_of(l, p->type), &s.before, &s.after, err);
+		rc = find_known(l, p, s, err);
 	if (rc < 0)
 		return rc;
-	count_live(l, p, s.path, s.is_new);
-	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s.id, s.path, s.after.success, s.after.failure, err);
+	is_new = !s->id;
+	rc = count_sighting(l, p, &l->carried[i], s, &before, err);
+	if (rc == 0)
+		rc = put_sighting(l, STMT_SIGHTING_ADD, s->id, p, err);
+	if (rc == 0)
+		rc = change_totals(l, s->scope, &before, &s->now, err);
+	if (rc < 0)
+		return rc;
+	count_live(l, p, s->path, is_new);
+	return pattern_event(l, EVENT_SIGHTED, l->txn->now, s->id, s->path, s->now.success, s->now.failure, err);
 }
 
 static int keep(struct learning *l, size_t i, pf_err *err)
@@ -602,7 +616,11 @@ static int keep(struct learning *l, size_t i, pf_err *err)
 static int put_sightings(struct learning *l, pf_err *err)
 {
 	size_t count = l->component->pattern_count;
-	int rc = load_shown(l, err);
+	/* Of what it showed the rows are read and changed. */
+	int rc = l->is_new ? 0 : sightings_flush(l->txn, err);
+
+	if (rc == 0 && !l->is_new)
+		rc = load_shown(l, err);
 
 	l->matches = calloc(count + 1, sizeof *l->matches);
 	l->carried = calloc(count + 1, sizeof *l->carried);
@@ -614,13 +632,7 @@ static int put_sightings(struct learning *l, pf_err *err)
 			rc = withdraw(l, &l->shown[i], err);
 	for (size_t i = 0; i < count && rc == 0; i++)
 		rc = l->matches[i] ? keep(l, i, err) : sight(l, i, err);
-	if (rc < 0)
-		return rc;
-	QUERY(q, l->txn->conn, STMT_COMPONENT_COUNT_PATTERNS);
-	query_int(&q, l->id);
-	query_int(&q, l->pattern_count);
-	query_int(&q, l->path_bytes);
-	return query_run(&q, err);
+	return rc;
 }
 
 int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
@@ -639,7 +651,7 @@ int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
 	int rc = category_id(txn->conn, l.category, true, &l.category_id, err);
 
 	if (rc == 0)
-		rc = put_component(&l, err);
+		rc = load_component(&l, err);
 	if (rc < 0)
 		return rc;
 	receipt_component(lesson->receipt, &(struct component_head){
@@ -652,7 +664,7 @@ int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
 					   });
 	rc = put_sightings(&l, err);
 	if (rc == 0)
-		rc = totals_flush(txn, err);
+		rc = put_component(&l, err);
 	pf_json_end(lesson->receipt);
 	pf_json_end(lesson->receipt);
 	return rc;

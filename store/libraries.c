@@ -12,12 +12,7 @@ static int add_library(struct connection *conn, const char *name, int64_t *id, p
 {
 	QUERY(q, conn, STMT_LIBRARY_ADD);
 	query_text(&q, name);
-	int rc = query_row(&q, err);
-
-	if (rc <= 0)
-		return rc < 0 ? rc : pf_fail(err, EIO, "the database made no row");
-	*id = column_int(&q, 0);
-	return query_run(&q, err);
+	return query_insert(&q, id, err);
 }
 
 int libraries_load(struct connection *conn, const char *names, struct ids *ids, pf_err *err)

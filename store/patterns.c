@@ -199,11 +199,15 @@ int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, dou
 	query_int(&q, after->failure);
 	query_int(&q, after->components);
 	query_real(&q, wilson_lower_bound(after->success, after->failure));
-	query_int(&q, document_growth(before, bound, after));
+	query_int(&q, add_capped(document_growth(before, bound, after), extra->growth));
 	query_int(&q, at);
 	query_int(&q, extra->breadth);
 	if (extra->trivial)
 		query_int(&q, *extra->trivial);
+	else
+		query_null(&q);
+	if (extra->data && extra->data->len)
+		query_text_len(&q, extra->data->bytes, extra->data->len);
 	else
 		query_null(&q);
 	return query_run(&q, err);

@@ -95,10 +95,7 @@ int category_id(struct connection *conn, const char *name, bool make, int64_t *i
 		return no_directory(err);
 	QUERY(add, conn, STMT_CATEGORY_ADD);
 	query_text(&add, name);
-	rc = query_row(&add, err);
-	if (rc > 0)
-		*id = column_int(&add, 0);
-	return rc < 0 ? rc : 0;
+	return query_insert(&add, id, err);
 }
 
 /* The scope that NAME would be below PARENT, whether it holds anything or not. */

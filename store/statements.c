@@ -38,7 +38,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 
 	[STMT_CATEGORY_ID] = "SELECT id FROM categories WHERE name = ?1",
 	[STMT_CATEGORY_NAME] = "SELECT name FROM categories WHERE id = ?1",
-	[STMT_CATEGORY_ADD] = "INSERT INTO categories (name) VALUES (?1) RETURNING id",
+	[STMT_CATEGORY_ADD] = "INSERT INTO categories (name) VALUES (?1)",
 	/* ?1-?2: a range of scopes; ?3: how far to shift a scope right to tell the directories below apart */
 	[STMT_SCOPE_TOTALS] = "SELECT sum(patterns), sum(success), sum(failure), sum(high), sum(medium), sum(low),"
 			      " sum(confidence_ppb), max(mtime),"
@@ -82,6 +82,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 		"UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"
 		" component_count = ?4, confidence_lower_bound = ?5, size = size + ?6,"
 		" mtime = max(mtime + 1, ?7), breadth = breadth + ?8, trivial = coalesce(?9, trivial),"
+		" pattern_data = coalesce(?10, pattern_data),"
 		" rank_order = " RANK_ORDER("coalesce(?9, trivial)", "?5", "(breadth + ?8)", "?4") " WHERE id = ?1",
 	[STMT_PATTERN_ADD] =
 		"INSERT INTO code_patterns (id, component_name, pattern_type, pattern_name, category, subcategory,"
@@ -106,8 +107,6 @@ const char *const stmt_sql[STMT_COUNT] = {
 				 " mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_COMPONENT_EDITS_CLEAR] = "DELETE FROM hand_component_edits",
 	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
-	[STMT_PATTERN_PUT_DATA] = "UPDATE code_patterns SET pattern_data = ?2, size = size + ?3,"
-				  " mtime = max(mtime + 1, ?4) WHERE id = ?1",
 	/* Further components that show it. */
 	[STMT_PATTERN_EXAMPLES] = "SELECT c.component_name FROM code_patterns p CROSS JOIN sightings s"
 				  " ON s.pattern_id = p.id CROSS JOIN components c ON c.id = s.component_id"
@@ -133,7 +132,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 
 	/* ?1: a JSON array of names; an id, or null where the library is not known yet. */
 	[STMT_LIBRARY_LIST] = "SELECT l.id, j.value FROM json_each(?1) j LEFT JOIN libraries l ON l.name = j.value",
-	[STMT_LIBRARY_ADD] = "INSERT INTO libraries (name) VALUES (?1) RETURNING id",
+	[STMT_LIBRARY_ADD] = "INSERT INTO libraries (name) VALUES (?1)",
 	[STMT_COMPONENT_LIBRARY_ADD] =
 		"INSERT OR IGNORE INTO component_libraries (library_id, component_id) VALUES (?1, ?2)",
 	[STMT_COMPONENT_LIBRARY_DROP] = "DELETE FROM component_libraries WHERE library_id = ?1 AND component_id = ?2",
@@ -202,20 +201,21 @@ const char *const stmt_sql[STMT_COUNT] = {
 				    " generation_metadata, source_id, revision, source_file, success_count,"
 				    " failure_count, mtime, complexity_score, complexity_range, libraries_involved"
 				    " FROM components WHERE component_name = ?1",
+	/* The parameters of both agree, up to ?19. */
 	[STMT_COMPONENT_ADD] =
-		"INSERT INTO components (component_name, entry_name, category, subcategory, component_type,"
-		" complexity_score, complexity_range, libraries_involved, success_score, revision, source_file,"
-		" first_line, last_line, pattern_count, path_bytes, source_id, source_size, record_size, source_mtime,"
-		" mtime, generation_metadata)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?11, ?12, 0, 0, ?13, ?14, ?15, ?16, ?16,"
-		" coalesce(?17, '{}')) RETURNING id",
+		"INSERT INTO components (id, category, subcategory, component_type, complexity_score, complexity_range,"
+		" libraries_involved, success_score, revision, source_file, first_line, last_line, source_id,"
+		" source_size, record_size, source_mtime, mtime, generation_metadata, pattern_count, path_bytes,"
+		" component_name, entry_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15,"
+		" ?16, ?16, coalesce(?17, '{}'), ?18, ?19, ?20, ?21)",
 	[STMT_COMPONENT_REVISE] =
 		"UPDATE components SET category = ?2, subcategory = ?3, component_type = ?4, complexity_score = ?5,"
 		" complexity_range = ?6, libraries_involved = ?7, success_score = coalesce(?8, success_score),"
 		" revision = ?9, source_file = ?10, first_line = ?11, last_line = ?12, source_id = ?13,"
 		" source_size = ?14, record_size = ?15, source_mtime = max(source_mtime + 1, ?16),"
-		" mtime = max(mtime + 1, ?16), generation_metadata = coalesce(?17, generation_metadata) WHERE id = ?1",
-	[STMT_COMPONENT_COUNT_PATTERNS] = "UPDATE components SET pattern_count = ?2, path_bytes = ?3 WHERE id = ?1",
+		" mtime = max(mtime + 1, ?16), generation_metadata = coalesce(?17, generation_metadata),"
+		" pattern_count = ?18, path_bytes = ?19 WHERE id = ?1",
+	[STMT_COMPONENT_LAST] = "SELECT max(id) FROM components",
 	[STMT_COMPONENT_PUT_RECORD] = "INSERT INTO component_records (component_id, record) VALUES (?1, ?2)"
 				      " ON CONFLICT (component_id) DO UPDATE SET record = excluded.record",
 	[STMT_COMPONENT_COUNT] =
@@ -299,7 +299,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 		" LEFT JOIN contents c ON c.file_id = f.id WHERE f.id = ?1",
 	[STMT_FILE_PARENT] = "SELECT parent, name FROM files WHERE id = ?1",
 	[STMT_FILE_ADD] = "INSERT INTO files (parent, name, mode, atime, mtime, ctime, implicit, listed)"
-			  " VALUES (?1, ?2, ?3, ?4, ?4, ?4, ?5, 1 - ?5) RETURNING id",
+			  " VALUES (?1, ?2, ?3, ?4, ?4, ?4, ?5, 1 - ?5)",
 	[STMT_FILE_MAKE_EXPLICIT] = "UPDATE files SET implicit = 0, listed = 1, mode = ?2, atime = ?3,"
 				    " mtime = max(mtime + 1, ?3), ctime = max(ctime + 1, ?3) WHERE id = ?1",
 	[STMT_FILE_LIST_AGAIN] = "UPDATE files SET listed = ?2 WHERE id = ?1",
@@ -348,7 +348,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_NOTE_UNLIST] = "UPDATE notes SET listed = 0 WHERE parent = ?1 AND name = ?2 AND listed = 1 RETURNING 1",
 
 	[STMT_SOURCE_FIND] = "SELECT id FROM sources WHERE hash = ?1 AND (content IS NULL OR content = ?2)",
-	[STMT_SOURCE_ADD] = "INSERT INTO sources (hash, size, content) VALUES (?1, ?2, ?3) RETURNING id",
+	[STMT_SOURCE_ADD] = "INSERT INTO sources (hash, size, content) VALUES (?1, ?2, ?3)",
 	[STMT_SOURCE_KEEP] = "UPDATE sources SET content = ?2 WHERE id = ?1 AND content IS NULL",
 	/* Content that nothing refers to goes. */
 	[STMT_SOURCE_RELEASE] = "UPDATE sources SET content = NULL WHERE id = ?1"

@@ -93,6 +93,8 @@ void query_named_text(struct query *q, const char *name, const char *text);
 int query_row(struct query *q, pf_err *err);
 /* Runs a statement that answers nothing: 0, or minus an errno value. */
 int query_run(struct query *q, pf_err *err);
+/* Runs one that inserts a row; *ID is the row's. */
+int query_insert(struct query *q, int64_t *id, pf_err *err);
 /* Resets it and forgets what is bound, to be run again. */
 void query_again(struct query *q);
 
@@ -263,6 +265,9 @@ struct pf_txn {
 	int unmade;
 	int64_t pattern_id; /* the last one, likewise */
 	bool patterns_known;
+	int64_t component_id; /* the same */
+	bool components_known;
+	struct sightings *sightings; /* pending: see sightings.c */
 	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
 	size_t totals_count;
 	pf_text line; /* scratch */
@@ -363,6 +368,8 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
 struct pattern_extra {
 	int64_t breadth;     /* added */
 	const bool *trivial; /* NULL: as it was */
+	const pf_text *data; /* NULL: as it was; else GROWTH is by how many bytes it is longer */
+	int64_t growth;
 };
 /* Gives pattern ID other counts; BOUND is the lower bound that it had. What follows from them follows. */
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
@@ -377,6 +384,30 @@ struct ids {
 void ids_free(struct ids *ids);
 int ids_add(struct ids *ids, int64_t id, pf_err *err);
 void ids_sort_unique(struct ids *ids);
+
+/* ---- sightings.c ---- */
+
+/* A pattern that a submission sights. */
+struct sighted {
+	struct sighted *next;
+	pf_scope scope;
+	char signature[33];
+	int64_t id; /* 0: it has no row yet */
+	bool archived;
+	struct counts row, now; /* as its row has them, and with what was sighted since */
+	double bound;		/* as its row has it */
+	/* What the row does not have yet: */
+	bool changed, trivial;
+	int64_t breadth, at;
+	const char *libraries; /* of the component that showed it last; borrowed */
+	char file_name[128];
+	char path[384];
+};
+/* What TXN knows of the pattern: 1, or 0 where this is the first that it hears of it, all zeros. */
+int sighted_find(pf_txn *txn, pf_scope scope, const char *signature, struct sighted **found, pf_err *err);
+/* Writes what is not written yet, and forgets all: from here on rows may be changed otherwise. */
+int sightings_flush(pf_txn *txn, pf_err *err);
+void sightings_forget(pf_txn *txn);
 
 /* ---- libraries.c ---- */
 
@@ -480,8 +511,8 @@ void document_render(const struct document *document, pf_text *out);
 /* pattern_data of a new pattern, from the extractor's FIELDS; it ends in a line of examples, none so far. */
 int pattern_data_start(const char *fields, pf_text *data, pf_err *err);
 enum { EXAMPLES = 3 };
-/* Takes the examples, so many at the most, anew from the sightings. */
-int pattern_examples_renew(pf_txn *txn, int64_t pattern, int64_t at, pf_err *err);
+/* PATTERN's data to DATA, with its examples, so many at the most, anew from the sightings; how much longer it is. */
+int pattern_examples(struct connection *conn, int64_t pattern, pf_text *data, int64_t *growth, pf_err *err);
 
 /* ---- scopes.c ---- */
 

@@ -311,8 +311,6 @@ static int list_components(struct connection *conn, pf_json *receipt, int64_t so
 /* The source's row, with its content. */
 static int put_source(pf_txn *txn, struct subject *s, pf_err *err)
 {
-	int rc;
-
 	if (s->source_id) {
 		QUERY(keep, txn->conn, STMT_SOURCE_KEEP);
 		query_int(&keep, s->source_id);
@@ -323,11 +321,7 @@ static int put_source(pf_txn *txn, struct subject *s, pf_err *err)
 	query_text(&add, s->hash);
 	query_int(&add, (int64_t)s->len);
 	query_blob(&add, s->content, s->len);
-	rc = query_row(&add, err);
-	if (rc <= 0)
-		return rc < 0 ? rc : pf_fail(err, EIO, "the database made no row");
-	s->source_id = column_int(&add, 0);
-	return query_run(&add, err);
+	return query_insert(&add, &s->source_id, err);
 }
 
 static int learn(pf_txn *txn, const struct subject *s, const pf_module *module, pf_json *receipt, pf_err *err)
@@ -345,7 +339,9 @@ static int learn(pf_txn *txn, const struct subject *s, const pf_module *module, 
 					     .receipt = receipt,
 				     },
 				     err);
-	return rc;
+	if (rc == 0)
+		rc = sightings_flush(txn, err);
+	return rc < 0 ? rc : totals_flush(txn, err);
 }
 
 static int remember(pf_txn *txn, const struct subject *s, pf_err *err)

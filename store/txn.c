@@ -69,6 +69,7 @@ static int begin(pf_txn *txn, pf_err *err)
 static void txn_end(pf_txn *txn)
 {
 	pthread_mutex_unlock(&txn->store->writer_lock);
+	sightings_forget(txn);
 	pf_text_free(&txn->line);
 	free(txn);
 }
@@ -169,8 +170,9 @@ static int begin_anew(pf_txn *txn)
 /* Undoes what was written since the innermost savepoint, which was not MADE where nothing had been before. */
 static int undo(pf_txn *txn, bool made)
 {
-	txn->history_known = txn->patterns_known = false;
+	txn->history_known = txn->patterns_known = txn->components_known = false;
 	txn->totals_count = 0;
+	sightings_forget(txn);
 	if (made)
 		return run(txn->conn, STMT_ROLLBACK_TO, NULL);
 	return has_written(txn) ? begin_anew(txn) : 0;
