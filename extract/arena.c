@@ -1,6 +1,7 @@
 #include "arena.h"
 
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdalign.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +27,7 @@ struct header {
 
 struct arena {
 	struct chunk *chunks; /* the newest first; only that one is filled */
+	jmp_buf no_memory;    /* where to go on; set while it is used */
 };
 
 static _Thread_local struct arena *current;
@@ -68,14 +70,16 @@ void arena_free(struct arena *arena)
 	free(arena);
 }
 
-void arena_open(struct arena *arena)
+bool arena_use(struct arena *arena, void (*run)(void *arg), void *arg)
 {
+	if (setjmp(arena->no_memory)) {
+		current = NULL;
+		return false;
+	}
 	current = arena;
-}
-
-void arena_close(void)
-{
+	run(arg);
 	current = NULL;
+	return true;
 }
 
 static bool add_chunk(struct arena *arena, size_t need)
@@ -93,11 +97,19 @@ static bool add_chunk(struct arena *arena, size_t need)
 	return true;
 }
 
-/* libtree-sitter does not check for NULL: like its own allocator, end here rather than there. */
+/* libtree-sitter does not check for NULL: it is left as it stands, for it has nothing but what is in the arena. */
+__attribute__((noreturn)) static void give_up(void)
+{
+	if (current)
+		longjmp(current->no_memory, 1);
+	abort();
+}
+
+/* Outside of arenas nothing could be left behind: as its own allocator does, end here rather than there. */
 static void *must(void *block)
 {
 	if (!block)
-		abort();
+		give_up();
 	return block;
 }
 
@@ -109,10 +121,10 @@ static void *arena_malloc(size_t size)
 	if (!current)
 		return must(malloc(size ? size : 1));
 	if (size > SIZE_MAX / 4)
-		abort();
+		give_up();
 	need = sizeof *header + (size + ALIGN - 1) / ALIGN * ALIGN;
 	if ((!current->chunks || current->chunks->room - current->chunks->used < need) && !add_chunk(current, need))
-		abort();
+		give_up();
 	header = (struct header *)(current->chunks->bytes + current->chunks->used);
 	current->chunks->used += need;
 	header->size = size;
@@ -124,7 +136,7 @@ static void *arena_calloc(size_t count, size_t size)
 	void *block;
 
 	if (size && count > SIZE_MAX / 4 / size)
-		abort();
+		give_up();
 	block = arena_malloc(count * size);
 	memset(block, 0, count * size);
 	return block;

@@ -47,9 +47,9 @@ struct wanted {
 struct pf_extractor {
 	size_t max_source;
 	unsigned timeout_ms;
-	struct arena *arena; /* of the file being read: its parser and its tree */
-	TSQuery *query;	     /* all rows' queries in one, so that the tree is walked once */
-	TSQueryCursor *cursor;
+	struct arena *arena;	/* of the file being read: its parser and its tree */
+	struct arena *kept;	/* of the query */
+	TSQuery *query;		/* all rows' queries in one, so that the tree is walked once */
 	uint8_t *pattern_types; /* of each of the query's patterns, its row */
 	uint8_t *capture_kinds; /* of each of its captures, enum capture */
 	struct wanted *wanted;	/* sorted by kind */
@@ -188,40 +188,52 @@ static int take_singles(pf_extractor *extractor, const char *text, pf_err *err)
 	return 0;
 }
 
+struct compiling {
+	const TSLanguage *grammar;
+	pf_text text;
+	TSQuery *query;
+	uint32_t offset;
+	TSQueryError problem;
+};
+
+static void compile(void *arg)
+{
+	struct compiling *c = arg;
+
+	c->query = ts_query_new(c->grammar, c->text.bytes, (uint32_t)c->text.len, &c->offset, &c->problem);
+}
+
 static int compile_queries(pf_extractor *extractor, pf_err *err)
 {
-	pf_text joined = { 0 };
-	uint32_t offset = 0;
+	struct compiling c = { .grammar = extractor->language.grammar, .problem = TSQueryErrorNone };
 	int rc;
-	TSQueryError problem = TSQueryErrorNone;
 
 	for (int type = 1; type < PF_PATTERN_TYPE_END; type++) {
-		pf_text_puts(&joined, pattern_rows[type].query);
-		pf_text_puts(&joined, "\n");
+		pf_text_puts(&c.text, pattern_rows[type].query);
+		pf_text_puts(&c.text, "\n");
 	}
-	if (joined.failed) {
-		pf_text_free(&joined);
+	if (c.text.failed || !arena_use(extractor->kept, compile, &c)) {
+		pf_text_free(&c.text);
 		return pf_fail(err, ENOMEM, "out of memory");
 	}
-	extractor->query =
-		ts_query_new(extractor->language.grammar, joined.bytes, (uint32_t)joined.len, &offset, &problem);
+	extractor->query = c.query;
 	if (!extractor->query) {
-		pf_text_free(&joined);
+		pf_text_free(&c.text);
 
-		int type = row_at(&offset);
+		int type = row_at(&c.offset);
 
 		return pf_fail(err, EINVAL, "query %s.scm does not compile: %s at byte %u", pattern_rows[type].name,
-			       problem == TSQueryErrorNodeType	  ? "no such node"
-			       : problem == TSQueryErrorField	  ? "no such field"
-			       : problem == TSQueryErrorCapture	  ? "no such capture"
-			       : problem == TSQueryErrorStructure ? "impossible structure"
-								  : "syntax error",
-			       offset);
+			       c.problem == TSQueryErrorNodeType    ? "no such node"
+			       : c.problem == TSQueryErrorField	    ? "no such field"
+			       : c.problem == TSQueryErrorCapture   ? "no such capture"
+			       : c.problem == TSQueryErrorStructure ? "impossible structure"
+								    : "syntax error",
+			       c.offset);
 	}
 	rc = number_captures(extractor, err);
 	if (rc == 0)
-		rc = take_singles(extractor, joined.bytes, err);
-	pf_text_free(&joined);
+		rc = take_singles(extractor, c.text.bytes, err);
+	pf_text_free(&c.text);
 	return rc;
 }
 
@@ -231,8 +243,8 @@ static int start(pf_extractor *extractor, pf_err *err)
 
 	arena_install();
 	extractor->arena = arena_new();
-	extractor->cursor = ts_query_cursor_new();
-	if (!extractor->arena || !extractor->cursor || !language_start(&extractor->language, grammar))
+	extractor->kept = arena_new();
+	if (!extractor->arena || !extractor->kept || !language_start(&extractor->language, grammar))
 		return pf_fail(err, ENOMEM, "out of memory");
 	if (!extractor->categories) {
 		extractor->own_categories = pf_categories_new(NULL, NULL, 0, err);
@@ -266,10 +278,7 @@ void pf_extractor_free(pf_extractor *extractor)
 	if (!extractor)
 		return;
 	arena_free(extractor->arena);
-	if (extractor->query)
-		ts_query_delete(extractor->query);
-	if (extractor->cursor)
-		ts_query_cursor_delete(extractor->cursor);
+	arena_free(extractor->kept);
 	language_stop(&extractor->language);
 	pf_categories_free(extractor->own_categories);
 	tree_free(&extractor->tree);
@@ -370,28 +379,41 @@ static int out_of(const pf_extractor *extractor, const char *name, pf_err *err)
 	return pf_fail(err, ENOMEM, "%s: error: out of memory", name);
 }
 
+struct parsing {
+	pf_extractor *extractor;
+	TSTree *tree; /* NULL: out of time */
+	bool unreadable;
+};
+
+static void run_parser(void *arg)
+{
+	struct parsing *p = arg;
+	struct tree *tree = &p->extractor->tree;
+	/* It lives and dies in the arena with its tree: what it keeps from file to file would be gone. */
+	TSParser *parser = ts_parser_new();
+
+	p->unreadable = !ts_parser_set_language(parser, p->extractor->language.grammar);
+	if (!p->unreadable)
+		p->tree = clock_parse(tree->clock, parser, tree->source, tree->len, NULL);
+	ts_parser_delete(parser);
+}
+
 static int parse(pf_extractor *extractor, const char *name, const char *source, size_t len, pf_err *err,
 		 TSTree **parsed)
 {
 	struct tree *tree = &extractor->tree;
-	TSParser *parser;
+	struct parsing parsing = { .extractor = extractor };
 
 	tree->source = source;
 	tree->len = (uint32_t)len;
 	tree->clock = &extractor->clock;
 	tree->failed = false;
-	/* The parser lives and dies in the arena with its tree: what it keeps from file to file would be gone. */
-	arena_open(extractor->arena);
-	parser = ts_parser_new();
-	if (!ts_parser_set_language(parser, extractor->language.grammar)) {
-		ts_parser_delete(parser);
-		arena_close();
+	if (!arena_use(extractor->arena, run_parser, &parsing))
+		return out_of(extractor, name, err);
+	if (parsing.unreadable)
 		return pf_fail(err, EINVAL, "libtree-sitter cannot read this grammar's version (%u)",
 			       ts_language_version(extractor->language.grammar));
-	}
-	*parsed = clock_parse(tree->clock, parser, source, (uint32_t)len, NULL);
-	ts_parser_delete(parser);
-	arena_close();
+	*parsed = parsing.tree;
 	if (!*parsed)
 		return out_of(extractor, name, err);
 	/* Where a node had more children than libtree-sitter can count (arena.h), text is missing from the tree. */
@@ -400,7 +422,7 @@ static int parse(pf_extractor *extractor, const char *name, const char *source, 
 			err, EINVAL,
 			"%s: error: too many comments in a row or too deeply nested code, expected fewer than 65,536",
 			name);
-	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, *parsed))
+	if (!tree_lines(tree) || !tree_build(tree, &extractor->language, extractor->arena, *parsed))
 		return out_of(extractor, name, err);
 	if (!extractor->needs_cursor) {
 		/* The flat tree says it all: make room for what is found in it. */
@@ -457,23 +479,39 @@ static bool find_singles(pf_extractor *extractor)
 	return !clock_read(&extractor->clock);
 }
 
-static bool find_matches(pf_extractor *extractor, TSTree *parsed)
+struct matching {
+	pf_extractor *extractor;
+	TSTree *parsed;
+	bool done;
+};
+
+static void match_queries(void *arg)
 {
+	struct matching *m = arg;
+	pf_extractor *extractor = m->extractor;
+	TSQueryCursor *cursor = ts_query_cursor_new();
 	TSQueryMatch match;
 
-	ts_query_cursor_exec(extractor->cursor, extractor->query, ts_tree_root_node(parsed));
-	while (ts_query_cursor_next_match(extractor->cursor, &match)) {
+	ts_query_cursor_exec(cursor, extractor->query, ts_tree_root_node(m->parsed));
+	while (ts_query_cursor_next_match(cursor, &match)) {
 		if (clock_late(&extractor->clock))
-			return false;
+			return;
 		for (uint16_t i = 0; i < match.capture_count; i++) {
 			uint32_t n = tree_find(&extractor->tree, &extractor->language, match.captures[i].node);
 
 			if (n != NONE && !add_site(extractor, n, extractor->pattern_types[match.pattern_index],
 						   extractor->capture_kinds[match.captures[i].index]))
-				return false;
+				return;
 		}
 	}
-	return true;
+	m->done = true;
+}
+
+static bool find_matches(pf_extractor *extractor, TSTree *parsed)
+{
+	struct matching matching = { extractor, parsed, false };
+
+	return arena_use(extractor->arena, match_queries, &matching) && matching.done;
 }
 
 static bool find_sites(pf_extractor *extractor, TSTree *parsed)
@@ -719,19 +757,22 @@ static bool extract_component(pf_extractor *extractor, uint32_t number, struct c
 {
 	const struct tree *tree = &extractor->tree;
 	const struct class_info *class = &extractor->classes.list[number];
+	const char *subcategory;
 
 	consider_class(extractor, class, &match);
+	subcategory = match.best && *match.best->subcategory ? match.best->subcategory : NULL;
 	*component = (pf_component){
 		.name = strndup(class->name.at, class->name.len),
 		.type = (enum pf_component_type) class->type,
 		.category = strdup(match.best ? match.best->category : "general"),
-		.subcategory = match.best && *match.best->subcategory ? strdup(match.best->subcategory) : NULL,
+		.subcategory = subcategory ? strdup(subcategory) : NULL,
 		.complexity_score = class_complexity(tree, class->node),
 		.libraries = strdup(extractor->libraries_text.bytes),
 		.first_line = (int)tree_line(tree, tree->nodes[class->outer].start),
 		.last_line = (int)tree_line(tree, tree->nodes[class->outer].end),
 	};
-	if (!component->name || !component->category || !component->libraries)
+	if (!component->name || !component->category || (subcategory && !component->subcategory) ||
+	    !component->libraries)
 		return false;
 	start_component(extractor, component, number);
 	return collect_types(extractor, number);
@@ -785,7 +826,7 @@ static int extract_tree(pf_extractor *extractor, const char *path, TSTree *parse
 	int rc = syntax_check(&extractor->tree, &extractor->language, extractor->arena, name, err);
 
 	if (rc < 0)
-		return rc == -ETIMEDOUT ? out_of(extractor, name, err) : rc;
+		return rc == -ETIMEDOUT || rc == -ENOMEM ? out_of(extractor, name, err) : rc;
 	if (!scopes_build(&extractor->scopes, &extractor->tree) ||
 	    !classes_build(&extractor->classes, &extractor->scopes))
 		return out_of(extractor, name, err);

@@ -26,6 +26,7 @@ struct stop {
 	bool layout;	/* the next token was of no text: the end of a line or block */
 	bool last_layout;
 	size_t ended; /* nonzero: the parser need not go on */
+	bool failed;  /* out of memory */
 };
 
 static uint32_t byte_at(const struct tree *tree, unsigned row, unsigned column)
@@ -64,25 +65,36 @@ static void listen(void *payload, TSLogType type, const char *words)
 	}
 }
 
-static struct stop find_stop(const struct tree *tree, const struct language *language, struct arena *arena)
-{
-	struct stop stop = { .tree = tree, .found = NONE };
-	TSParser *parser;
+struct search {
+	const struct tree *tree;
+	const struct language *language;
+	struct stop stop;
+};
 
-	if (clock_read(tree->clock))
-		return stop;
-	arena_open(arena);
-	parser = ts_parser_new();
-	if (ts_parser_set_language(parser, language->grammar)) {
-		ts_parser_set_logger(parser, (TSLogger){ .payload = &stop, .log = listen });
-		ts_parser_set_cancellation_flag(parser, &stop.ended);
-		clock_parse(tree->clock, parser, tree->source, tree->len, &stop.ended);
+static void run_parser(void *arg)
+{
+	struct search *search = arg;
+	const struct tree *tree = search->tree;
+	TSParser *parser = ts_parser_new();
+
+	if (ts_parser_set_language(parser, search->language->grammar)) {
+		ts_parser_set_logger(parser, (TSLogger){ .payload = &search->stop, .log = listen });
+		ts_parser_set_cancellation_flag(parser, &search->stop.ended);
+		clock_parse(tree->clock, parser, tree->source, tree->len, &search->stop.ended);
 	}
 	ts_parser_delete(parser);
-	arena_close();
-	if (!stop.ended)
-		stop.found = NONE;
-	return stop;
+}
+
+static struct stop find_stop(const struct tree *tree, const struct language *language, struct arena *arena)
+{
+	struct search search = { tree, language, { .tree = tree, .found = NONE } };
+
+	if (clock_read(tree->clock))
+		return search.stop;
+	search.stop.failed = !arena_use(arena, run_parser, &search);
+	if (!search.stop.ended)
+		search.stop.found = NONE;
+	return search.stop;
 }
 
 /* --- what stands there ----------------------------------------------------------------------------------------- */
@@ -533,6 +545,8 @@ int syntax_check(const struct tree *tree, const struct language *language, struc
 	stop = find_stop(tree, language, arena);
 	if (clock_read(tree->clock))
 		return -ETIMEDOUT;
+	if (stop.failed)
+		return -ENOMEM;
 	if (stop.found == NONE)
 		stop.found = tree->first_error == NONE ? tree->len : tree->nodes[tree->first_error].start;
 	return diagnose(tree, name, stop.found, stop.layout, err);

@@ -215,15 +215,26 @@ static uint32_t *left_below(struct tree *tree, const struct groups *groups, uint
 	return group ? &group->left : &tree->nodes[parent].scope;
 }
 
+struct building {
+	struct tree *tree;
+	const struct language *language;
+	TSTree *parsed;
+	struct groups groups; /* owned */
+	bool done;
+};
+
 /*
  * Until scopes are set, a node's `scope` counts its children that are still to
  * come: asked for the sibling of a last child, tree-sitter searches all the
  * levels that it hides before it says that there is none.
  */
-bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed)
+static void build(void *arg)
 {
-	struct groups groups = { 0 };
-	TSNode root = ts_tree_root_node(parsed);
+	struct building *b = arg;
+	struct tree *tree = b->tree;
+	const struct language *language = b->language;
+	struct groups *groups = &b->groups;
+	TSNode root = ts_tree_root_node(b->parsed);
 	TSTreeCursor cursor = ts_tree_cursor_new(root);
 	bool erroneous = ts_node_has_error(root), more = true;
 	uint32_t parent = NONE;
@@ -236,11 +247,11 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 
 		if (n == NONE)
 			break;
-		if (group_around(&groups, parent))
-			ungroup(tree, n, group_around(&groups, parent));
+		if (group_around(groups, parent))
+			ungroup(tree, n, group_around(groups, parent));
 		if (tree->nodes[n].kind == K_parenthesized_expression && !erroneous &&
 		    ts_tree_cursor_goto_first_child(&cursor)) {
-			open_group(tree, n, &groups);
+			open_group(tree, n, groups);
 			continue;
 		}
 		/* What stands inside a string's text or a comment is of no use to anybody. */
@@ -249,14 +260,14 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 			parent = n;
 			continue;
 		}
-		while (parent == NONE || !--*left_below(tree, &groups, parent) ||
+		while (parent == NONE || !--*left_below(tree, groups, parent) ||
 		       !ts_tree_cursor_goto_next_sibling(&cursor)) {
 			if (parent == NONE || !ts_tree_cursor_goto_parent(&cursor)) {
 				more = false;
 				break;
 			}
-			if (group_around(&groups, parent)) {
-				groups.count--;
+			if (group_around(groups, parent)) {
+				groups->count--;
 				continue;
 			}
 			tree->nodes[parent].next = tree->count;
@@ -264,8 +275,16 @@ bool tree_build(struct tree *tree, const struct language *language, TSTree *pars
 		}
 	}
 	ts_tree_cursor_delete(&cursor);
-	free(groups.list);
-	return !more;
+	b->done = !more;
+}
+
+bool tree_build(struct tree *tree, const struct language *language, struct arena *arena, TSTree *parsed)
+{
+	struct building building = { .tree = tree, .language = language, .parsed = parsed };
+	bool done = arena_use(arena, build, &building) && building.done;
+
+	free(building.groups.list);
+	return done;
 }
 
 bool tree_lines(struct tree *tree)

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <tree_sitter/api.h>
 
+#include "arena.h"
+
 /* Named nodes that somebody asks for; all others are K_OTHER. */
 #define NODE_KINDS(X)                                                                                                  \
 	X(module)                                                                                                      \
@@ -280,8 +282,8 @@ static inline bool clock_late(struct clock *clock)
 	return clock->late || ((++clock->ticks & 511) == 0 && clock_read(clock));
 }
 
-/* Copies PARSED; false where memory (`failed`) or time ran out. */
-bool tree_build(struct tree *tree, const struct language *language, TSTree *parsed);
+/* Copies PARSED, which is in ARENA; false where memory or time ran out. */
+bool tree_build(struct tree *tree, const struct language *language, struct arena *arena, TSTree *parsed);
 bool tree_lines(struct tree *tree);
 void tree_free(struct tree *tree);
 

@@ -278,8 +278,10 @@ int file_rename(struct pf_fs *fs, struct node dir, const char *name, struct node
 		unsigned flags, struct change *change, pf_err *err)
 {
 	struct draft_copy copy = { 0 };
+	pf_err missing = { 0 };
 	bool implicit;
 	pf_file file;
+	int result;
 
 	if (new_dir.kind != NODE_FILE)
 		return pf_fail(err, EROFS, "files can be moved within incoming/ only");
@@ -291,10 +293,12 @@ int file_rename(struct pf_fs *fs, struct node dir, const char *name, struct node
 	set_name(change->name, name);
 	set_name(change->new_name, new_name);
 	/* What is judged under the new name is what was written, closed or not. */
-	if (pf_store_file_find(fs->store, dir.id, name, &file, &implicit, NULL) == 0 &&
-	    drafts_take(fs->drafts, file.id, false, &copy, err))
+	result = pf_store_file_find(fs->store, dir.id, name, &file, &implicit, &missing);
+	if (result == -ENOMEM)
+		return pf_fail(err, ENOMEM, "%s", missing.why);
+	if (result == 0 && drafts_take(fs->drafts, file.id, false, &copy, err))
 		take_copy(change, file.id, &copy);
-	return 1;
+	return err->code ? -err->code : 1;
 }
 
 int note_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)

@@ -155,16 +155,28 @@ static bool walk_up(struct pf_fs *fs, struct walk *walk)
 	return true;
 }
 
-static bool walk_down(struct pf_fs *fs, struct walk *walk, const char *name)
+/* What says that there is no such name; anything else says that nobody could look. */
+static bool is_absent(int result)
+{
+	return result == -ENOENT || result == -ENOTDIR || result == -EINVAL || result == -EILSEQ ||
+	       result == -ENAMETOOLONG || result == -EAGAIN;
+}
+
+/* 1; 0 where NAME is not there. */
+static int walk_down(struct pf_fs *fs, struct walk *walk, const char *name, pf_err *err)
 {
 	struct node above = walk->stack[walk->depth];
 	struct node_attr attr;
+	pf_err why = { 0 };
+	int result;
 
-	if (walk->depth + 1 >= DEPTH_LIMIT || !node_kinds[above.kind].lookup ||
-	    node_lookup(fs, above, name, &walk->stack[walk->depth + 1], &attr, NULL) < 0)
-		return false;
+	if (walk->depth + 1 >= DEPTH_LIMIT || !node_kinds[above.kind].lookup)
+		return 0;
+	result = node_lookup(fs, above, name, &walk->stack[walk->depth + 1], &attr, &why);
+	if (result < 0)
+		return is_absent(result) ? 0 : pf_fail(err, -result, "%s", why.why);
 	walk->depth++;
-	return true;
+	return 1;
 }
 
 /* Walks PATH; `.` and `..` stay within the mount. */
@@ -176,6 +188,7 @@ static int walk_path(struct pf_fs *fs, struct walk *walk, const struct token *pa
 		char name[NAME_MAX + 1];
 		const char *slash = memchr(at, '/', (size_t)(end - at));
 		size_t len = (size_t)((slash ? slash : end) - at);
+		int found = 1;
 
 		if (len > NAME_MAX)
 			return pf_fail(err, ENAMETOOLONG, "a name in '%.200s…' is too long", path->start);
@@ -187,11 +200,15 @@ static int walk_path(struct pf_fs *fs, struct walk *walk, const struct token *pa
 		if (strcmp(name, "..") == 0) {
 			if (!walk_up(fs, walk))
 				return pf_fail(err, EINVAL, "'%.*s' leaves the mount", (int)path->len, path->start);
-		} else if (!walk_down(fs, walk, name)) {
+		} else {
+			found = walk_down(fs, walk, name, err);
+		}
+		if (found < 0)
+			return found;
+		if (!found)
 			return pf_fail(err, ENOENT,
 				       "there is no '%.*s' here, expected patterns, directories or components",
 				       (int)path->len, path->start);
-		}
 	}
 	return 0;
 }
@@ -445,7 +462,10 @@ static int take_lines(struct pf_fs *fs, struct node node, const char *bytes, siz
 		state->touched = fs_now();
 	newline = state->pending.len ? memrchr(state->pending.bytes, '\n', state->pending.len) : NULL;
 	whole = all ? state->pending.len : newline ? (size_t)(newline - state->pending.bytes) + 1 : 0;
-	if (state->pending.failed || state->pending.len - whole > LINE_LIMIT) {
+	if (state->pending.failed) {
+		pf_text_free(&state->pending);
+		result = pf_fail(err, ENOMEM, "no memory for this verdict");
+	} else if (state->pending.len - whole > LINE_LIMIT) {
 		pf_text_free(&state->pending);
 		result = pf_fail(err, EINVAL, "outcome:1: error: the line is longer than %d bytes", LINE_LIMIT);
 	} else if (whole) {
@@ -455,6 +475,8 @@ static int take_lines(struct pf_fs *fs, struct node node, const char *bytes, siz
 		pf_text_add(&rest, state->pending.bytes + whole, state->pending.len - whole);
 		pf_text_free(&state->pending);
 		state->pending = rest;
+		if (lines->failed || rest.failed)
+			result = pf_fail(err, ENOMEM, "no memory for this verdict");
 		if (rest.len == 0)
 			pf_text_free(&state->pending);
 	}

@@ -10,7 +10,6 @@
  */
 #include "prompt.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -18,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json.h"
 #include "markdown.h"
 #include "unit.h"
 
@@ -250,7 +250,7 @@ static cJSON *parse_data(const char *members, bool *failed)
 
 	pf_text_printf(&text, "{%s}", members);
 	*failed = text.failed;
-	data = text.failed ? NULL : cJSON_Parse(text.bytes);
+	data = text.failed ? NULL : pf_json_read(text.bytes, text.len, NULL, failed);
 	pf_text_free(&text);
 	return data;
 }

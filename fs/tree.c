@@ -132,15 +132,18 @@ int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool direc
 		 pf_err *err)
 {
 	pf_pattern_entry entry;
+	pf_err why = { 0 };
 	int result;
 
 	if (directory)
 		return pf_fail(err, EPERM, "directories of patterns go when their last pattern is removed");
 	if (!pf_scope_pattern_type(dir.id))
 		return pf_fail(err, EROFS, "only patterns can be removed here");
-	result = pf_store_pattern_find(fs->store, dir.id, name, &entry, NULL);
-	if (result < 0)
+	result = pf_store_pattern_find(fs->store, dir.id, name, &entry, &why);
+	if (result == -ENOENT)
 		return pf_fail(err, EPERM, "only patterns can be removed here");
+	if (result < 0)
+		return pf_fail(err, why.code, "%s", why.why);
 	change->op = CHANGE_ARCHIVE;
 	change->id = entry.id;
 	change->holds_directory = true;

@@ -14,6 +14,7 @@ struct checking {
 	int (*each)(void *arg, const char *finding);
 	void *arg;
 	bool stopped;
+	pf_err *err; /* why it cannot be looked at any further */
 };
 
 /* A database's words may hold anything: one line of them. */
@@ -25,10 +26,16 @@ static void report(struct checking *c, const char *finding)
 		c->stopped = c->each(c->arg, name_shown(finding, line)) != 0;
 }
 
-static void report_failure(struct checking *c, const char *what)
+/* That nothing can be found is found; but not where that is for want of memory. */
+static void report_failure(struct checking *c, const char *what, int rc)
 {
 	char line[NAME_ROOM];
 
+	if ((rc & 0xff) == SQLITE_NOMEM) {
+		c->stopped = true;
+		no_memory(c->err);
+		return;
+	}
 	snprintf(line, sizeof line, "%s: %s", what, sqlite3_errmsg(c->conn->db));
 	report(c, line);
 }
@@ -151,6 +158,8 @@ static void run_check(struct checking *c, const char *what, const char *sql, con
 			break;
 		rc = SQLITE_OK;
 		finding = (const char *)sqlite3_column_text(stmt, 0);
+		if (!finding && sqlite3_errcode(c->conn->db) == SQLITE_NOMEM)
+			rc = SQLITE_NOMEM;
 		if (count == FINDINGS) {
 			char line[NAME_ROOM];
 
@@ -162,7 +171,7 @@ static void run_check(struct checking *c, const char *what, const char *sql, con
 			report(c, finding);
 	}
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
-		report_failure(c, what);
+		report_failure(c, what, rc);
 	sqlite3_finalize(stmt);
 }
 
@@ -194,7 +203,9 @@ static void check_names(struct checking *c, size_t row)
 		const char *name = (const char *)sqlite3_column_text(stmt, 1);
 		char line[128];
 
-		rc = SQLITE_OK;
+		rc = !name && sqlite3_errcode(c->conn->db) == SQLITE_NOMEM ? SQLITE_NOMEM : SQLITE_OK;
+		if (rc != SQLITE_OK)
+			break;
 		if (name && names[row].fits(name, (size_t)sqlite3_column_bytes(stmt, 1)))
 			continue;
 		snprintf(line, sizeof line, "%s %lld: its name can be none, and is not shown", names[row].what,
@@ -202,7 +213,7 @@ static void check_names(struct checking *c, size_t row)
 		report(c, line);
 	}
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
-		report_failure(c, names[row].what);
+		report_failure(c, names[row].what, rc);
 	sqlite3_finalize(stmt);
 }
 
@@ -258,8 +269,14 @@ static int check_index(struct checking *c, pf_err *err)
 
 	if (rc == 0)
 		rc = schema_make(copy, err);
-	if (rc == 0 && !c->stopped && check_words(c, copy) != SQLITE_OK)
-		report(c, "the index of words is not whole: text= may miss patterns");
+	if (rc == 0 && !c->stopped) {
+		int words = check_words(c, copy);
+
+		if ((words & 0xff) == SQLITE_NOMEM)
+			rc = no_memory(err);
+		else if (words != SQLITE_OK)
+			report(c, "the index of words is not whole: text= may miss patterns");
+	}
 	connection_close(copy);
 	return rc;
 }
@@ -288,16 +305,19 @@ static int check_all(struct checking *c, const char *path, pf_err *err)
 		run_check(c, checks[i].what, checks[i].sql, NULL);
 	for (size_t i = 0; schema == 0 && i < sizeof names / sizeof *names; i++)
 		check_names(c, i);
+	if (c->err->code)
+		return -c->err->code;
 	return schema == 0 ? check_index(c, err) : 0;
 }
 
 int pf_store_check(const char *path, int (*each)(void *arg, const char *finding), void *arg, pf_err *err)
 {
-	struct checking c = { .each = each, .arg = arg };
-	int rc = store_peek(path, &c.conn, err);
+	pf_err why = { 0 };
+	struct checking c = { .each = each, .arg = arg, .err = &why };
+	int rc = store_peek(path, &c.conn, &why);
 
 	if (rc == 0)
-		rc = check_all(&c, path, err);
+		rc = check_all(&c, path, &why);
 	connection_close(c.conn);
-	return rc;
+	return rc < 0 ? pf_fail(err, why.code, "%s", why.why) : 0;
 }

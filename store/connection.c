@@ -87,6 +87,13 @@ struct query query_start(struct connection *conn, enum stmt id)
 	return q;
 }
 
+int query_ready(struct connection *conn, enum stmt id, pf_err *err)
+{
+	struct query q = query_start(conn, id);
+
+	return q.rc == SQLITE_OK ? 0 : connection_fail(conn, q.rc, err);
+}
+
 struct query query_made(struct connection *conn, const char *sql)
 {
 	struct query q = { .conn = conn };
@@ -209,6 +216,19 @@ int query_row(struct query *q, pf_err *err)
 	return connection_fail(q->conn, q->rc, err);
 }
 
+void query_missed(struct query *q)
+{
+	if (q->rc == SQLITE_OK && sqlite3_errcode(q->conn->db) == SQLITE_NOMEM) {
+		q->rc = SQLITE_NOMEM;
+		q->conn->missed = true;
+	}
+}
+
+int query_check(struct query *q, pf_err *err)
+{
+	return q->rc == SQLITE_OK || q->rc == SQLITE_DONE ? 0 : connection_fail(q->conn, q->rc, err);
+}
+
 int query_run(struct query *q, pf_err *err)
 {
 	int rc = query_row(q, err);
@@ -229,7 +249,9 @@ int column_append(struct query *q, int i, pf_text *out, pf_err *err)
 	const char *bytes = sqlite3_column_blob(q->stmt, i);
 	int len = sqlite3_column_bytes(q->stmt, i);
 
-	if (!bytes && len)
+	if (!bytes)
+		query_missed(q);
+	if (q->rc != SQLITE_OK)
 		return no_memory(err);
 	pf_text_add(out, bytes ? bytes : "", (size_t)len);
 	return out->failed ? no_memory(err) : 0;

@@ -57,7 +57,7 @@ static int one_row(struct query *q, struct file_row *row, pf_err *err)
 	if (rc <= 0)
 		return rc < 0 ? rc : no_file(err);
 	row_of(q, row);
-	return 0;
+	return query_check(q, err);
 }
 
 int file_load(struct connection *conn, int64_t id, struct file_row *row, pf_err *err)
@@ -191,7 +191,7 @@ static int parent_of(struct connection *conn, int64_t id, int64_t *parent, char 
 	*parent = column_int(&q, 0);
 	if (name)
 		snprintf(name, NAME_ROOM, "%s", column_text(&q, 1) ? column_text(&q, 1) : "");
-	return 0;
+	return query_check(&q, err);
 }
 
 /* Puts BYTES before what TEXT holds. */

@@ -171,6 +171,9 @@ static int append_lines(struct connection *conn, int64_t from, size_t enough, pf
 		append_line(lines, column_int(&q, 0), &what);
 		if (lines->failed)
 			return no_memory(err);
+		rc = query_check(&q, err);
+		if (rc < 0)
+			return rc;
 	}
 	return 0;
 }

@@ -2,10 +2,10 @@
  * What people say of a submission: the four keys, in NAME.json or in
  * directories called key=value, and NAME.json's other members.
  */
-#include <cjson/cJSON.h>
 #include <math.h>
 #include <stdio.h>
 
+#include "json.h"
 #include "store-internal.h"
 
 /* Members of NAME.json may be nested so deep; a writer's depth is bounded. */
@@ -266,6 +266,7 @@ int metadata_from_json(const char *name, const char *text, size_t len, struct me
 	struct json_file file = { .name = name, .text = text, .len = len };
 	const char *end = NULL;
 	char shown[NAME_ROOM];
+	bool no_room;
 	cJSON *root;
 	size_t bad;
 	int rc;
@@ -277,8 +278,9 @@ int metadata_from_json(const char *name, const char *text, size_t len, struct me
 	bad = first_bad_byte(text, len);
 	if (bad < len)
 		return refuse_at(&file, bad, text[bad] ? "not UTF-8" : "a NUL byte, expected JSON", err);
-	/* TEXT ends in a NUL that LEN does not count: with it, nothing may follow the value. */
-	root = cJSON_ParseWithLengthOpts(text, len + 1, &end, 1);
+	root = pf_json_read(text, len, &end, &no_room);
+	if (no_room)
+		return no_memory(err);
 	if (!root)
 		return refuse_at(&file, end ? (size_t)(end - text) : 0, "not JSON, expected an object", err);
 	if (cJSON_IsObject(root))

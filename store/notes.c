@@ -38,7 +38,7 @@ static int one_note(struct query *q, pf_note *note, pf_err *err)
 	if (rc <= 0)
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such file");
 	*note = note_of(q);
-	return 0;
+	return query_check(q, err);
 }
 
 int pf_store_note_find(pf_store *store, int64_t parent, const char *name, pf_note *note, pf_err *err)

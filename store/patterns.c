@@ -106,7 +106,7 @@ static int append_document(struct query *q, pf_text *out, pf_err *err)
 	};
 
 	document_render(&document, out);
-	return out->failed ? no_memory(err) : 0;
+	return out->failed ? no_memory(err) : query_check(q, err);
 }
 
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err)
@@ -172,6 +172,7 @@ int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
 int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *name, pf_pattern_entry *entry, pf_err *err)
 {
 	pf_scope place;
+	const char *type;
 	LEASE lease = { 0 };
 	int rc = lease_snapshot(store, &lease, err);
 
@@ -182,7 +183,11 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 	rc = query_row(&where, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : pf_fail(err, ENOENT, "no such component");
-	place = pf_scope_make(column_int(&where, 0), pf_component_type_number(column_text(&where, 1)), 0);
+	type = column_text(&where, 1);
+	rc = query_check(&where, err);
+	if (rc < 0)
+		return rc;
+	place = pf_scope_make(column_int(&where, 0), type ? pf_component_type_number(type) : 0, 0);
 	QUERY(q, lease.conn, STMT_COMPONENT_PATTERN_FIND);
 	query_int(&q, id);
 	query_text(&q, name);

@@ -1079,6 +1079,8 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 			result = component_of(&q);
 		else
 			made = pattern_of(&q, &members, &result, err);
+		if (made == 0)
+			made = query_check(&q, err);
 		if (made < 0)
 			return made;
 		if (!result.path || !has_place(&q, components, &result))

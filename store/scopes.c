@@ -149,8 +149,10 @@ int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *e
 	rc = query_row(&q, err);
 	if (rc <= 0)
 		return rc < 0 ? rc : no_directory(err);
-	if (!column_name(&q, 0, is_category, &category))
-		return no_directory(err);
+	if (!column_name(&q, 0, is_category, &category)) {
+		rc = query_check(&q, err);
+		return rc < 0 ? rc : no_directory(err);
+	}
 	pf_text_puts(out, category);
 	type = pf_component_type_name(pf_scope_component_type(scope));
 	pattern_type = pf_pattern_type_name(pf_scope_pattern_type(scope));

@@ -38,6 +38,7 @@ struct connection {
 	sqlite3_stmt *made[MADE_STATEMENTS];
 	int next_made;
 	struct search *search;
+	bool missed;		 /* a column had no text for want of memory; the writer's: since its savepoint began */
 	struct connection *next; /* in the pool; under the store's pool_lock */
 };
 
@@ -77,6 +78,8 @@ struct query query_start(struct connection *conn, enum stmt id);
 /* One that is no row of stmt_sql[]. Its values are bound by name. */
 struct query query_made(struct connection *conn, const char *sql);
 void query_end(struct query *q);
+/* Prepares ID, so that running it needs little memory, if any. */
+int query_ready(struct connection *conn, enum stmt id, pf_err *err);
 #define QUERY(q, conn, id) __attribute__((cleanup(query_end))) struct query q = query_start(conn, id)
 
 void query_int(struct query *q, int64_t value);
@@ -91,6 +94,8 @@ void query_named_real(struct query *q, const char *name, double value);
 void query_named_text(struct query *q, const char *name, const char *text);
 /* The next row: 1, or 0 where there is none, or minus an errno value. */
 int query_row(struct query *q, pf_err *err);
+/* Whether all columns asked for were there; for reading queries that are not asked for another row. ENOMEM. */
+int query_check(struct query *q, pf_err *err);
 /* Runs a statement that answers nothing: 0, or minus an errno value. */
 int query_run(struct query *q, pf_err *err);
 /* Runs one that inserts a row; *ID is the row's. */
@@ -106,10 +111,19 @@ static inline double column_real(struct query *q, int i)
 {
 	return sqlite3_column_double(q->stmt, i);
 }
+/*
+ * A column had no text: where that is for want of memory, the query's next row is a failure, and so is the end of the
+ * writer's savepoint.
+ */
+void query_missed(struct query *q);
 /* Valid until the next step; NULL for null, and where memory ran out. */
 static inline const char *column_text(struct query *q, int i)
 {
-	return (const char *)sqlite3_column_text(q->stmt, i);
+	const char *text = (const char *)sqlite3_column_text(q->stmt, i);
+
+	if (!text)
+		query_missed(q);
+	return text;
 }
 static inline bool column_is_null(struct query *q, int i)
 {

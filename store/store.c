@@ -45,6 +45,9 @@ int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err)
 
 	if (rc < 0 || lease->past)
 		return rc;
+	rc = query_ready(lease->conn, STMT_ROLLBACK, err); /* for lease_end, whatever happens */
+	if (rc < 0)
+		return rc;
 	QUERY(q, lease->conn, STMT_SNAPSHOT);
 	return query_run(&q, err);
 }
@@ -56,15 +59,20 @@ void lease_end(struct lease *lease)
 
 	if (!conn || lease->past)
 		return;
+	lease->conn = NULL;
 	if (!sqlite3_get_autocommit(conn->db)) {
 		QUERY(q, conn, STMT_ROLLBACK);
 		query_run(&q, NULL);
+	}
+	/* Nobody else shall read what was. */
+	if (!sqlite3_get_autocommit(conn->db)) {
+		connection_close(conn);
+		return;
 	}
 	pthread_mutex_lock(&store->pool_lock);
 	conn->next = store->idle;
 	store->idle = conn;
 	pthread_mutex_unlock(&store->pool_lock);
-	lease->conn = NULL;
 }
 
 /* ---- the past ---- */

@@ -91,7 +91,11 @@ pf_txn *pf_txn_begin(pf_store *store, pf_err *err)
 	txn->store = store;
 	pthread_mutex_lock(&store->writer_lock);
 	txn->conn = store->writer;
+	txn->conn->missed = false;
 	rc = check_place(store, err);
+	/* So that it can be given up whatever happens: also without memory. */
+	if (rc == 0)
+		rc = query_ready(txn->conn, STMT_ROLLBACK, err);
 	if (rc == 0)
 		rc = begin(txn, err);
 	if (rc < 0) {
@@ -189,8 +193,12 @@ int savepoint_end(pf_txn *txn, int rc, pf_err *err)
 		txn->unmade--;
 	if (pf_txn_broken(txn))
 		return rc < 0 ? rc : pf_fail(err, EIO, "the database gave the transaction up");
-	if (rc < 0)
+	if (rc >= 0 && txn->conn->missed)
+		rc = no_memory(err);
+	if (rc < 0) {
+		txn->conn->missed = false;
 		ended = undo(txn, made);
+	}
 	if (ended == 0 && made)
 		ended = run(txn->conn, STMT_RELEASE, rc < 0 ? NULL : err);
 	if (ended < 0)

@@ -162,14 +162,22 @@ static void arena_start(void)
 		die("arena");
 }
 
-static void arena_run(const struct input *input)
+static void parse_in_arena(void *arg)
 {
-	arena_open(arena);
+	const struct input *input = arg;
+
 	parser = ts_parser_new();
 	use_grammar();
 	ts_parser_parse_string(parser, NULL, input->bytes, (uint32_t)input->len);
 	ts_parser_delete(parser);
-	arena_close();
+}
+
+static void arena_run(const struct input *input)
+{
+	struct input copy = *input;
+
+	if (!arena_use(arena, parse_in_arena, &copy))
+		die("out of memory");
 	arena_reset(arena);
 }
 

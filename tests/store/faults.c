@@ -353,54 +353,16 @@ static void close_db(struct fixture *f)
 
 /* ---- Operations; each may fail ---- */
 
-static int end(pf_txn *txn, int rc, pf_err *err)
-{
-	if (rc < 0) {
-		pf_txn_rollback(txn);
-		return rc;
-	}
-	return pf_txn_commit(txn, err);
-}
-
 #define IN PF_INCOMING
-
-static int put(struct fixture *f, const char *name, const char *content)
-{
-	int64_t id = file_id(f, IN, name);
-	pf_judgement *judgement;
-	pf_file made;
-	pf_txn *txn;
-	int rc;
-
-	if (!id) {
-		txn = pf_txn_begin(f->store, &f->err);
-		if (!txn)
-			return -f->err.code;
-		rc = end(txn, pf_txn_mkfile(txn, IN, name, 0644, &made, &f->err), &f->err);
-		if (rc < 0)
-			return rc;
-		id = made.id;
-	}
-	judgement = pf_store_judge(f->store, f->extractor, id, content, strlen(content));
-	txn = pf_txn_begin(f->store, &f->err);
-	if (txn)
-		rc = end(txn,
-			 pf_txn_close(txn, id, content, strlen(content), 1000000000, f->extractor, judgement, &f->err),
-			 &f->err);
-	else
-		rc = -f->err.code;
-	pf_judgement_free(judgement);
-	return rc;
-}
 
 static int submit_new(struct fixture *f)
 {
-	return put(f, "new.py", operator_source("NewOperator", "return 1"));
+	return put_file(f, IN, "new.py", operator_source("NewOperator", "return 1"));
 }
 
 static int submit_revision(struct fixture *f)
 {
-	return put(f, "a.py", operator_source("AOperator", "raise ValueError('x')"));
+	return put_file(f, IN, "a.py", operator_source("AOperator", "raise ValueError('x')"));
 }
 
 static int judge(struct fixture *f)
@@ -409,14 +371,14 @@ static int judge(struct fixture *f)
 	pf_target targets[] = { { PF_TARGET_COMPONENT, 1 }, { PF_TARGET_PATTERN, 2 } };
 	pf_verdict verdict = { true, targets, 2, "it worked" };
 
-	return txn ? end(txn, pf_txn_verdicts(txn, &verdict, 1, &f->err), &f->err) : -f->err.code;
+	return txn ? end_txn(txn, pf_txn_verdicts(txn, &verdict, 1, &f->err), &f->err) : -f->err.code;
 }
 
 static int archive_one(struct fixture *f)
 {
 	pf_txn *txn = pf_txn_begin(f->store, &f->err);
 
-	return txn ? end(txn, pf_txn_archive(txn, 3, &f->err), &f->err) : -f->err.code;
+	return txn ? end_txn(txn, pf_txn_archive(txn, 3, &f->err), &f->err) : -f->err.code;
 }
 
 static int rename_draft(struct fixture *f)
@@ -424,7 +386,8 @@ static int rename_draft(struct fixture *f)
 	pf_txn *txn = pf_txn_begin(f->store, &f->err);
 	int64_t replaced;
 
-	return txn ? end(txn, pf_txn_rename(txn, IN, "draft", IN, "a.py", 0, f->extractor, &replaced, &f->err), &f->err)
+	return txn ? end_txn(txn, pf_txn_rename(txn, IN, "draft", IN, "a.py", 0, f->extractor, &replaced, &f->err),
+			     &f->err)
 		   : -f->err.code;
 }
 
@@ -433,7 +396,7 @@ static int remove_file(struct fixture *f)
 	pf_txn *txn = pf_txn_begin(f->store, &f->err);
 	int64_t removed;
 
-	return txn ? end(txn, pf_txn_unlink(txn, IN, "b.py", &removed, &f->err), &f->err) : -f->err.code;
+	return txn ? end_txn(txn, pf_txn_unlink(txn, IN, "b.py", &removed, &f->err), &f->err) : -f->err.code;
 }
 
 /* The log goes into the database, and goes. */
@@ -462,22 +425,6 @@ static const struct operation {
 enum { OPERATIONS = sizeof operations / sizeof *operations };
 
 /* ---- What must hold ---- */
-
-/* All that counts, as one text. Files without a name are cleared away when the store is opened. */
-static char *state_of(struct fixture *f)
-{
-	return strdup(ask_text(
-		f,
-		"SELECT group_concat(line, char(10)) FROM ("
-		" SELECT 'pattern ' || id || ' ' || archived || ' ' || component_count || ' ' || success_count || ' '"
-		"  || failure_count || ' ' || size AS line FROM code_patterns"
-		" UNION ALL SELECT 'component ' || component_name || ' ' || revision || ' ' || success_count FROM "
-		"components"
-		" UNION ALL SELECT 'history ' || count(*) FROM history"
-		" UNION ALL SELECT 'pairs ' || count(*) || ' ' || total(success_count) FROM pattern_combinations"
-		" UNION ALL SELECT 'file ' || name || ' ' || size || ' ' || judged FROM files WHERE listed"
-		" UNION ALL SELECT 'note ' || name || ' ' || listed || ' ' || size FROM notes)"));
-}
 
 enum { STATES = 4 };
 
@@ -518,7 +465,7 @@ static void begin(struct scene *scene, struct fixture *f)
 	snprintf(f->path, sizeof f->path, "%s", scene->path);
 	open_store(f);
 	/* So that there is a log. */
-	assert_int_equal(put(f, "note.txt", "before"), 0);
+	assert_int_equal(put_file(f, IN, "note.txt", "before"), 0);
 }
 
 static void finish(struct fixture *f)
@@ -560,7 +507,7 @@ static void rehearse(struct scene *scene, struct fixture *f)
 		finish(f);
 		begin(scene, f);
 		txn = pf_txn_begin(f->store, &f->err);
-		assert_int_equal(end(txn, pf_txn_mkfile(txn, IN, "new.py", 0644, &made, &f->err), &f->err), 0);
+		assert_int_equal(end_txn(txn, pf_txn_mkfile(txn, IN, "new.py", 0644, &made, &f->err), &f->err), 0);
 		open_db(f);
 		course->states[course->count++] = state_of(f);
 		finish(f);
@@ -608,7 +555,7 @@ static void try_one(struct scene *scene, struct fixture *f, enum fault fault, lo
 	/* And on. */
 	close_db(f);
 	f->err = (pf_err){ 0 };
-	if (put(f, "next.py", operator_source("NextOperator", "return 2")) < 0)
+	if (put_file(f, IN, "next.py", operator_source("NextOperator", "return 2")) < 0)
 		fail_msg("%s, %s at call %ld, then: %s", scene->operation->name, fault_names[fault], at, f->err.why);
 	open_db(f);
 	assert_true(component_id(f, "NextOperator") > 0);
@@ -655,9 +602,9 @@ static void make_base(struct scene *scene)
 	snprintf(scene->path, sizeof scene->path, "%s/patterns.db", scene->directory);
 	snprintf(f.path, sizeof f.path, "%s", scene->base);
 	open_store(&f);
-	assert_int_equal(put(&f, "a.py", operator_source("AOperator", "return 1")), 0);
-	assert_int_equal(put(&f, "b.py", operator_source("BOperator", "return 1")), 0);
-	assert_int_equal(put(&f, "draft", operator_source("AOperator", "return 1 + 1")), 0);
+	assert_int_equal(put_file(&f, IN, "a.py", operator_source("AOperator", "return 1")), 0);
+	assert_int_equal(put_file(&f, IN, "b.py", operator_source("BOperator", "return 1")), 0);
+	assert_int_equal(put_file(&f, IN, "draft", operator_source("AOperator", "return 1 + 1")), 0);
 	assert_int_equal(judge(&f), 0);
 	pf_store_close(f.store);
 	pf_extractor_free(f.extractor);

@@ -357,6 +357,84 @@ int verdict(struct fixture *f, bool success, enum pf_target_kind kind, int64_t i
 	return finish(f, txn, pf_txn_verdicts(txn, &v, 1, &f->err));
 }
 
+/* ---- the same, where it may fail ---- */
+
+int end_txn(pf_txn *txn, int rc, pf_err *err)
+{
+	if (rc < 0) {
+		pf_txn_rollback(txn);
+		return rc;
+	}
+	return pf_txn_commit(txn, err);
+}
+
+static int make_one(struct fixture *f, int64_t parent, const char *name, int64_t *id)
+{
+	pf_file found = { 0 };
+	pf_err missing = { 0 };
+	bool implicit;
+	pf_txn *txn;
+	int rc = pf_store_file_find(f->store, parent, name, &found, &implicit, &missing);
+
+	if (rc == -ENOENT) {
+		txn = pf_txn_begin(f->store, &f->err);
+		if (!txn)
+			return -f->err.code;
+		rc = end_txn(txn, pf_txn_mkfile(txn, parent, name, 0644, &found, &f->err), &f->err);
+	} else if (rc < 0) {
+		pf_fail(&f->err, -rc, "%s", missing.why);
+	}
+	*id = found.id;
+	return rc;
+}
+
+int put_file(struct fixture *f, int64_t parent, const char *name, const char *content)
+{
+	pf_judgement *judgement;
+	pf_txn *txn;
+	int64_t id = 0;
+	int rc = make_one(f, parent, name, &id);
+
+	if (rc < 0)
+		return rc;
+	judgement = pf_store_judge(f->store, f->extractor, id, content, strlen(content));
+	txn = pf_txn_begin(f->store, &f->err);
+	if (txn) {
+		rc = pf_txn_close(txn, id, content, strlen(content), 1000000000, f->extractor, judgement, &f->err);
+		/* A refusal is kept. */
+		if (rc == -EINVAL) {
+			pf_err err = { 0 };
+			int kept = pf_txn_commit(txn, &err);
+
+			if (kept < 0) {
+				f->err = err;
+				rc = kept;
+			}
+		} else {
+			rc = end_txn(txn, rc, &f->err);
+		}
+	} else {
+		rc = -f->err.code;
+	}
+	pf_judgement_free(judgement);
+	return rc;
+}
+
+char *state_of(struct fixture *f)
+{
+	return strdup(ask_text(
+		f,
+		"SELECT group_concat(line, char(10)) FROM ("
+		" SELECT 'pattern ' || id || ' ' || archived || ' ' || component_count || ' ' || success_count || ' '"
+		"  || failure_count || ' ' || size AS line FROM code_patterns"
+		" UNION ALL SELECT 'component ' || component_name || ' ' || revision || ' ' || success_count FROM "
+		"components"
+		" UNION ALL SELECT 'history ' || count(*) FROM history"
+		" UNION ALL SELECT 'pairs ' || count(*) || ' ' || total(success_count) FROM pattern_combinations"
+		" UNION ALL SELECT 'file ' || name || ' ' || size || ' ' || judged FROM files WHERE listed"
+		" UNION ALL SELECT 'note ' || name || ' ' || listed || ' ' || size FROM notes)"));
+}
+
 /* ---- what they see ---- */
 
 const char *note_of(struct fixture *f, int64_t parent, const char *name)

@@ -59,6 +59,14 @@ int archive(struct fixture *f, int64_t pattern);
 int adopt_edits(struct fixture *f);
 int verdict(struct fixture *f, bool success, enum pf_target_kind kind, int64_t id, const char *note);
 
+/* ---- the same, where it may fail anywhere: with the reason in f->err ---- */
+
+/* Commits where RC is not negative, else rolls back. */
+int end_txn(pf_txn *txn, int rc, pf_err *err);
+int put_file(struct fixture *f, int64_t parent, const char *name, const char *content);
+/* All that counts, as one text; the caller's. Files without a name are cleared away when the store is opened. */
+char *state_of(struct fixture *f);
+
 /* ---- what they see ---- */
 
 /* The note NAME in PARENT; NULL where there is none. */
