@@ -346,6 +346,17 @@ int connection_without_triggers(struct connection *conn, pf_err *err)
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 
+#define MAP "PRAGMA mmap_size = 2147418112;"
+
+int connection_map(struct connection *conn, bool map, pf_err *err)
+{
+	int rc = connection_exec(conn, map ? MAP : "PRAGMA mmap_size = 0", err);
+
+	if (rc == 0)
+		conn->unmapped = !map;
+	return rc;
+}
+
 #define WRITER_PRAGMAS                                                                                                 \
 	"PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192; PRAGMA secure_delete = OFF;"                          \
 	"PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
@@ -355,8 +366,7 @@ static const char *pragmas(enum connection_mode mode, enum pf_sync sync)
 	/* Readers map the file, the most of it that SQLite does: what they read is the page cache's and shared, not
 	 * memory of their own. */
 	if (mode != CONNECTION_WRITER)
-		return "PRAGMA cache_size = -1024; PRAGMA mmap_size = 2147418112;"
-		       "PRAGMA query_only = ON;";
+		return "PRAGMA cache_size = -1024; PRAGMA query_only = ON;" MAP;
 	/*
 	 * secure_delete, on in some builds, would write zeroes over every byte that an update frees. temp_store is
 	 * where savepoints keep what they may have to put back. The log is copied back every 16 MB: the pages of

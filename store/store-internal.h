@@ -29,7 +29,7 @@
 /* ---- connection.c ---- */
 
 /* One thread's at a time. Statements are prepared at their first use and live as long as it does. */
-enum { MADE_STATEMENTS = 32 };
+enum { MADE_STATEMENTS = 32, STEADY = 64 };
 
 struct connection {
 	sqlite3 *db;
@@ -40,6 +40,10 @@ struct connection {
 	struct search *search;
 	bool missed;		 /* a column had no text for want of memory; the writer's: since its savepoint began */
 	struct connection *next; /* in the pool; under the store's pool_lock */
+	/* A reader's, see lease_begin(): */
+	bool unmapped;
+	int64_t commits; /* the store's, when it was leased last */
+	int steady;	 /* leases since then without a commit between, as far as STEADY */
 };
 
 enum connection_mode { CONNECTION_WRITER, CONNECTION_READER, CONNECTION_IMMUTABLE };
@@ -51,6 +55,8 @@ int connection_open_memory(struct connection **conn, pf_err *err);
 /* Whether to wait for other processes' locks, ten seconds at the most, or not at all. An SQLite code. */
 int connection_wait(struct connection *conn, bool patiently);
 void connection_close(struct connection *conn);
+/* Whether a reader maps the file. */
+int connection_map(struct connection *conn, bool map, pf_err *err);
 /* Records what the database says of the failure RC (an SQLite result), and returns minus the errno value for it. */
 int connection_fail(struct connection *conn, int rc, pf_err *err);
 /* From here on nothing fires on CONN: it does itself what its changes ask for. Foreign keys are kept all the same. */
@@ -215,6 +221,7 @@ struct pf_store {
 	enum connection_mode reader_mode;
 	pthread_mutex_t pool_lock;
 	struct connection *idle; /* readers that nobody leases; under pool_lock */
+	int64_t commits;	 /* of this process; under pool_lock */
 	pthread_mutex_t past_lock;
 	struct connection *past; /* in the snapshot that is remembered; under past_lock */
 	/* The writing thread's: */
@@ -238,6 +245,8 @@ int lease_begin(pf_store *store, struct lease *lease, pf_err *err);
 int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err);
 void lease_end(struct lease *lease);
 
+/* A transaction was committed. */
+void store_committed(pf_store *store);
 /* A connection of its own that reads the database at PATH; the caller's to close. */
 int store_peek(const char *path, struct connection **conn, pf_err *err);
 size_t store_max_source(const pf_store *store);

@@ -21,8 +21,28 @@ size_t store_max_source(const pf_store *store)
 /* The store whose past this thread reads. */
 static _Thread_local const pf_store *looking_back;
 
+/*
+ * SQLite unmaps the file at the first look after each commit, and every page of it is a fault again: a mapping pays
+ * where many reads come between two commits, and costs more than all else where few do.
+ */
+static int choose_mapping(struct connection *conn, int64_t commits, pf_err *err)
+{
+	bool committed = conn->commits != commits;
+	bool wanted = conn->steady == STEADY || (!committed && !conn->unmapped);
+
+	if (committed)
+		conn->steady = 0;
+	else if (conn->steady < STEADY)
+		conn->steady++;
+	conn->commits = commits;
+	return wanted == !conn->unmapped ? 0 : connection_map(conn, wanted, err);
+}
+
 int lease_begin(pf_store *store, struct lease *lease, pf_err *err)
 {
+	int64_t commits;
+	int rc;
+
 	*lease = (struct lease){ .store = store };
 	if (looking_back == store) {
 		lease->conn = store->past;
@@ -33,10 +53,21 @@ int lease_begin(pf_store *store, struct lease *lease, pf_err *err)
 	lease->conn = store->idle;
 	if (lease->conn)
 		store->idle = lease->conn->next;
+	commits = store->commits;
 	pthread_mutex_unlock(&store->pool_lock);
 	if (lease->conn)
-		return 0;
-	return connection_open(store->path, store->reader_mode, store->options.sync, &lease->conn, err);
+		return choose_mapping(lease->conn, commits, err);
+	rc = connection_open(store->path, store->reader_mode, store->options.sync, &lease->conn, err);
+	if (rc == 0)
+		lease->conn->commits = commits;
+	return rc;
+}
+
+void store_committed(pf_store *store)
+{
+	pthread_mutex_lock(&store->pool_lock);
+	store->commits++;
+	pthread_mutex_unlock(&store->pool_lock);
 }
 
 int lease_snapshot(pf_store *store, struct lease *lease, pf_err *err)

@@ -121,10 +121,12 @@ int pf_txn_commit(pf_txn *txn, pf_err *err)
 	rc = txn->patterns_known ? search_catch_up(txn, txn->pattern_id, err) : 0;
 	if (rc == 0)
 		rc = run(txn->conn, STMT_COMMIT, err);
-	if (rc < 0)
+	if (rc < 0) {
 		pf_txn_rollback(txn);
-	else
+	} else {
+		store_committed(txn->store);
 		txn_end(txn);
+	}
 	return rc;
 }
 

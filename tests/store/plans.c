@@ -1,4 +1,4 @@
-/* No statement scans a table that grows with what was learned. */
+/* No statement scans a table that grows with what was learned; and how the file is read. */
 #include "groups.h"
 #include "store-internal.h"
 
@@ -100,6 +100,37 @@ static void a_listing_reads_no_rows(void **state)
 	sqlite3_finalize(stmt);
 }
 
+static bool reads_by_mapping(struct fixture *f)
+{
+	LEASE lease = { 0 };
+	int64_t bytes = -1;
+
+	assert_ok(f, lease_begin(f->store, &lease, &f->err));
+	assert_int_equal(connection_ask(lease.conn, "PRAGMA mmap_size", &bytes), SQLITE_OK);
+	return bytes > 0;
+}
+
+/* Where commits come between reads, a mapping would be made and dropped each time. */
+static void mapped_where_many_read(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+	for (int i = 0; i < 3; i++) {
+		assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL));
+		assert_false(reads_by_mapping(f));
+		assert_false(reads_by_mapping(f));
+	}
+	for (int i = 0; i < STEADY; i++)
+		reads_by_mapping(f);
+	assert_true(reads_by_mapping(f));
+	/* one commit after so many reads is no reason to drop it */
+	assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL));
+	assert_true(reads_by_mapping(f));
+	assert_ok(f, verdict(f, true, PF_TARGET_PATTERN, 1, NULL));
+	assert_false(reads_by_mapping(f));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
 int plan_tests(void)
@@ -108,6 +139,7 @@ int plan_tests(void)
 		TEST(statements_seek),
 		TEST(lookups_use_their_index),
 		TEST(a_listing_reads_no_rows),
+		TEST(mapped_where_many_read),
 	};
 
 	return cmocka_run_group_tests_name("plans", tests, NULL, NULL);
