@@ -308,6 +308,43 @@ static void refused_by_the_caller(void **state)
 	assert_string_equal(content_of(f, IN, "a.py"), "x");
 }
 
+/* What a refused change wrote is undone, wherever it stands in its transaction, and nothing else. */
+static void refused_among_others(void **state)
+{
+	static const char *const names[] = { "b.py", "c.py" }, *const classes[] = { "BOperator", "COperator" };
+	struct fixture *f = *state;
+
+	assert_ok(f, submit(f, IN, "x.txt", "x = 1\n"));
+	assert_int_equal(submit(f, IN, names[0], "x = 1\n"), -EINVAL);
+	assert_int_equal(submit(f, IN, names[1], "x = 1\n"), -EINVAL);
+	for (int refused = 0; refused < 3; refused++) {
+		pf_txn *txn = pf_txn_begin(f->store, &f->err);
+		char body[32];
+
+		assert_non_null(txn);
+		snprintf(body, sizeof body, "return %d", refused);
+		for (int i = 0, other = 0; i < 3; i++) {
+			const char *source = operator_source(classes[other % 2], body);
+
+			/* it is moved before it is judged under its new name */
+			if (i == refused)
+				assert_int_equal(
+					pf_txn_rename(txn, IN, "x.txt", IN, "x.py", 0, f->extractor, NULL, &f->err),
+					-EINVAL);
+			else
+				assert_ok(f, pf_txn_close(txn, file_id(f, IN, names[other++]), source, strlen(source),
+							  1, f->extractor, NULL, &f->err));
+		}
+		assert_false(pf_txn_broken(txn));
+		assert_ok(f, pf_txn_commit(txn, &f->err));
+		assert_int_equal(file_id(f, IN, "x.py"), 0);
+		assert_string_equal(content_of(f, IN, "x.txt"), "x = 1\n");
+		assert_true(note_listed(f, IN, "x.py.error"));
+		assert_asks(f, "SELECT sum(revision) FROM components", 2 * (refused + 1));
+		check_invariants(f);
+	}
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
 int incoming_tests(void)
@@ -326,6 +363,7 @@ int incoming_tests(void)
 		TEST(attributes),
 		TEST(too_big),
 		TEST(refused_by_the_caller),
+		TEST(refused_among_others),
 	};
 
 	return cmocka_run_group_tests_name("incoming", tests, NULL, NULL);
