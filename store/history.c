@@ -83,6 +83,7 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 	rc = query_run(&q, err);
 	if (rc < 0)
 		return rc;
+	txn->of_components |= what->component_id || what->event == EVENT_ARCHIVED || what->event == EVENT_RESTORED;
 	txn->history_id = next_id(txn);
 	txn->history_end = add_capped(txn->history_end, (int64_t)txn->line.len);
 	return 0;
@@ -264,8 +265,8 @@ static int changed_components(struct connection *conn, int64_t since, int64_t la
 	return rc;
 }
 
-static int changes(struct connection *conn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
-		   pf_err *err)
+static int changes(struct connection *conn, int64_t *since, bool of_components,
+		   int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
 {
 	int64_t last = 0, at, end;
 	int rc = last_event(conn, &last, &at, &end, err);
@@ -274,7 +275,7 @@ static int changes(struct connection *conn, int64_t *since, int (*each)(void *ar
 		return rc;
 	if (*since < last)
 		rc = changed_patterns(conn, *since, last, each, arg, err);
-	if (rc == 0 && *since < last)
+	if (rc == 0 && *since < last && of_components)
 		rc = changed_components(conn, *since, last, each, arg, err);
 	if (rc < 0)
 		return rc;
@@ -288,10 +289,11 @@ int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, con
 	LEASE lease = { 0 };
 	int rc = lease_snapshot(store, &lease, err);
 
-	return rc < 0 ? rc : changes(lease.conn, since, each, arg, err);
+	return rc < 0 ? rc : changes(lease.conn, since, true, each, arg, err);
 }
 
 int pf_txn_changes(pf_txn *txn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
 {
-	return changes(txn->conn, since, each, arg, err);
+	/* Most are verdicts on patterns; what others did before is not known. */
+	return changes(txn->conn, since, txn->of_components || *since != txn->history_before, each, arg, err);
 }

@@ -282,6 +282,8 @@ struct pf_txn {
 	bool history_known;  /* whether the next two hold; not after a savepoint was rolled back */
 	int64_t history_id;  /* of the last event */
 	int64_t history_end; /* where its line ends */
+	int64_t history_before; /* the last event of before */
+	bool of_components;	/* there are events that concern components */
 	bool broken;	     /* the database gave the whole transaction up */
 	int64_t unwritten;   /* what the connection counted of changed rows at the beginning */
 	int savepoints;	     /* that did not end yet; the outer ones were not made: see savepoint_begin() */

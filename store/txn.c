@@ -63,7 +63,10 @@ static int begin(pf_txn *txn, pf_err *err)
 	int rc = run(txn->conn, STMT_BEGIN, err);
 
 	txn->unwritten = sqlite3_total_changes64(txn->conn->db);
-	return rc < 0 ? rc : txn_read_last_event(txn, err);
+	if (rc == 0)
+		rc = txn_read_last_event(txn, err);
+	txn->history_before = txn->history_id;
+	return rc;
 }
 
 static void txn_end(pf_txn *txn)
