@@ -199,6 +199,13 @@ static int render_results(struct pf_fs *fs, int64_t number, pf_text *out, pf_err
 
 /* ---- prompt.md ---- */
 
+static int read_data(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	struct pf_fs *fs = arg;
+
+	return pf_store_pattern_data(fs->store, id, out, err);
+}
+
 static int add_result(void *arg, const pf_result *result)
 {
 	return prompt_add(arg, result) < 0;
@@ -214,7 +221,7 @@ static int render_prompt_of(struct pf_fs *fs, const pf_query *query, const char 
 
 	snprintf(limit, sizeof limit, "limit=%d", PROMPT_RESULTS);
 	wider = pf_query_narrow(query, limit, NULL); /* refused where it has one */
-	prompt_start(&prompt, title, pf_query_budget(query));
+	prompt_start(&prompt, title, pf_query_budget(query), read_data, fs);
 	result = pf_store_query(fs->store, wider ? wider : query, add_result, &prompt, err);
 	pf_query_free(wider);
 	if (result < 0) {

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { SPAN_LIMIT = 100, WORD_LIMIT = 40 }; /* bytes */
+enum { SPAN_LIMIT = 100 }; /* bytes */
 
 void markdown_text(pf_text *out, const char *string, size_t limit, bool lines)
 {
@@ -67,7 +67,7 @@ void markdown_span(pf_text *out, const char *string)
 
 void markdown_words(pf_text *out, const char *string)
 {
-	for (size_t i = 0; string[i] && i < WORD_LIMIT; i++) {
+	for (size_t i = 0; string[i] && i < MARKDOWN_WORD_LIMIT; i++) {
 		char c = string[i];
 		bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 

@@ -1,8 +1,10 @@
 /*
- * prompt.md. A result becomes an entry as it comes: its words, its template and
- * its example are rendered at once, for nothing of the result may be kept. In
- * the end entries are chosen, each unit of each group in turn, as long as the
- * budget lasts; bytes are additive, so each choice is one sum.
+ * prompt.md. A result becomes an entry as it comes, of a few facts. In the end
+ * entries are chosen, each unit of each group in turn, as long as the budget
+ * lasts; bytes are additive, so each choice is one sum. Of a thousand results
+ * some fifty are shown, so an entry's pattern_data is read, and its words, its
+ * template and its example rendered, when its turn comes, and only where what is
+ * known of its length says that it may fit.
  *
  * Entries are of two forms. The full one has a line of words, the template in a
  * fence and perhaps an example. The compact one is a line in a fence that all of
@@ -32,24 +34,34 @@ enum {
 	SHARE = 4,		  /* at first no entry takes more than this part of the budget */
 	CONTAINED_IN = 256,	  /* so many better templates are looked through for the same lines */
 	COMPACT_TURN = 4,	  /* so many of a list at a turn, for they are short */
+	WORD_ROOM = MARKDOWN_WORD_LIMIT + 1,
+	SIGNATURE_ROOM = 33,
 };
 
 struct prompt_entry {
+	int64_t id;
 	int unit; /* row of units */
-	bool compact;
+	int64_t success, failure, component_count;
+	double confidence, lower_bound;
+	size_t template_length; /* at least, bytes */
+	char component_type[WORD_ROOM], pattern_name[WORD_ROOM];
+	char signature[SIGNATURE_ROOM]; /* empty: has none */
+	bool once;			/* shown by one component alone */
+	bool again;			/* an earlier one has the same signature */
 	bool taken, example_taken;
-	bool once;	 /* shown by one component alone */
-	bool again;	 /* an earlier one has the same signature */
-	char *signature; /* NULL: has none */
-	char *lines;	 /* of the template, each trimmed, with a newline before and after all */
-	char *text;	 /* the entry without its example */
-	char *example;	 /* what follows then, or NULL */
+	struct prompt_entry *next_of_unit; /* in the order in which they came, as all are */
+	struct prompt_entry *next_taken;   /* of its group */
+	/* Once it is rendered: */
+	bool rendered;
+	bool compact;
+	char *lines;   /* of the template, each trimmed, with a newline before and after all */
+	char *text;    /* the entry without its example; NULL: there is none, or it could never fit */
+	char *example; /* what follows then, or NULL */
 	size_t text_len, example_len;
 };
 
 static void entry_free(struct prompt_entry *entry)
 {
-	free(entry->signature);
 	free(entry->lines);
 	free(entry->text);
 	free(entry->example);
@@ -63,20 +75,18 @@ static double ratio(double value)
 }
 
 /* "12 hooks": how many show it. A pattern's components are all of one type. */
-static void put_count(pf_text *out, const pf_result *result)
+static void put_count(pf_text *out, const struct prompt_entry *entry)
 {
-	const char *type = result->component_type;
-
-	pf_text_printf(out, "%" PRId64 " ", result->component_count);
-	markdown_words(out, type && type[0] ? type : "component");
-	pf_text_puts(out, result->component_count == 1 ? "" : "s");
+	pf_text_printf(out, "%" PRId64 " ", entry->component_count);
+	markdown_words(out, entry->component_type);
+	pf_text_puts(out, entry->component_count == 1 ? "" : "s");
 }
 
-static void put_support(pf_text *out, const pf_result *result)
+static void put_support(pf_text *out, const struct prompt_entry *entry)
 {
-	pf_text_printf(out, "Confidence %.2f (Wilson ≥ %.2f), ", ratio(result->confidence), ratio(result->lower_bound));
-	put_count(out, result);
-	pf_text_printf(out, ", %" PRId64 " ok / %" PRId64 " failed.", result->success, result->failure);
+	pf_text_printf(out, "Confidence %.2f (Wilson ≥ %.2f), ", ratio(entry->confidence), ratio(entry->lower_bound));
+	put_count(out, entry);
+	pf_text_printf(out, ", %" PRId64 " ok / %" PRId64 " failed.", entry->success, entry->failure);
 }
 
 /* ---- entries ---- */
@@ -159,22 +169,22 @@ static void render_example(const cJSON *data, const char *template, pf_text *out
 }
 
 /* A line of the unit's list. */
-static void render_compact(const pf_result *result, const char *template, pf_text *out)
+static void render_compact(const struct prompt_entry *entry, const char *template, pf_text *out)
 {
 	pf_text_puts(out, template);
 	pf_text_puts(out, "  # ");
-	put_count(out, result);
-	if (result->failure)
-		pf_text_printf(out, ", confidence %.2f", ratio(result->confidence));
+	put_count(out, entry);
+	if (entry->failure)
+		pf_text_printf(out, ", confidence %.2f", ratio(entry->confidence));
 	pf_text_puts(out, "\n");
 }
 
-static void render_full(int unit, const pf_result *result, const cJSON *data, const char *template, pf_text *out)
+static void render_full(const struct prompt_entry *entry, const cJSON *data, const char *template, pf_text *out)
 {
 	pf_text_puts(out, "\n**");
-	unit_words(out, unit, result->pattern_name, data);
+	unit_words(out, entry->unit, entry->pattern_name, data);
 	pf_text_puts(out, ".** ");
-	put_support(out, result);
+	put_support(out, entry);
 	pf_text_puts(out, "\n");
 	if (template[0])
 		markdown_fence(out, template);
@@ -222,7 +232,7 @@ static bool compact_enough(const char *template)
 	       markdown_ticks(template) < MARKDOWN_FENCE;
 }
 
-static bool render_pattern(struct prompt_entry *entry, const pf_result *result, const cJSON *data)
+static bool render_pattern(struct prompt_entry *entry, const cJSON *data)
 {
 	const struct unit *unit = &units[entry->unit];
 	__attribute__((cleanup(pf_text_free))) pf_text code = { 0 }, text = { 0 }, example = { 0 };
@@ -232,9 +242,9 @@ static bool render_pattern(struct prompt_entry *entry, const pf_result *result, 
 	template = code.len ? code.bytes : "";
 	entry->compact = unit->list && compact_enough(template);
 	if (entry->compact)
-		render_compact(result, template, &text);
+		render_compact(entry, template, &text);
 	else
-		render_full(entry->unit, result, data, template, &text);
+		render_full(entry, data, template, &text);
 	if (unit->example && !entry->compact)
 		render_example(data, template, &example);
 	entry->lines = lines_of(template);
@@ -242,43 +252,44 @@ static bool render_pattern(struct prompt_entry *entry, const pf_result *result, 
 	       hand_over(&example, &entry->example, &entry->example_len);
 }
 
-/* pattern_data's members, as an object; NULL where they are none. */
-static cJSON *parse_data(const char *members, bool *failed)
-{
-	pf_text text = { 0 };
-	cJSON *data;
-
-	pf_text_printf(&text, "{%s}", members);
-	*failed = text.failed;
-	data = text.failed ? NULL : pf_json_read(text.bytes, text.len, NULL, failed);
-	pf_text_free(&text);
-	return data;
-}
-
-static bool render(struct prompt_entry *entry, const pf_result *result)
-{
-	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
-	bool failed, ok;
-	cJSON *data;
-
-	if (entry->unit == UNIT_COMPONENTS) {
-		entry->compact = true;
-		render_component(result, &text);
-		return hand_over(&text, &entry->text, &entry->text_len);
-	}
-	if (result->signature && !(entry->signature = strdup(result->signature)))
-		return false;
-	data = parse_data(result->data ? result->data : "", &failed);
-	ok = !failed && render_pattern(entry, result, data);
-	cJSON_Delete(data);
-	return ok;
-}
-
 static size_t budget_bytes(const struct prompt *prompt)
 {
 	if (prompt->budget <= 0)
 		return 0;
 	return (size_t)(prompt->budget < BUDGET_LIMIT ? prompt->budget : BUDGET_LIMIT) * BYTES_PER_TOKEN;
+}
+
+/* What could never fit is not kept, so that memory is bounded by results times budget. */
+static void drop_too_large(const struct prompt *prompt, struct prompt_entry *entry)
+{
+	if (entry->text_len <= budget_bytes(prompt))
+		return;
+	entry_free(entry);
+	entry->lines = entry->text = entry->example = NULL;
+}
+
+/* Makes ENTRY's text, where that was not done yet; false where it has none, and where that failed. */
+static bool look_at(struct prompt *prompt, struct prompt_entry *entry)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
+	bool failed;
+	cJSON *data;
+	int result;
+
+	if (entry->rendered)
+		return entry->text;
+	entry->rendered = true;
+	result = prompt->data(prompt->arg, entry->id, &text, &prompt->cause);
+	if (result == -ENOENT) { /* archived since it was found */
+		prompt->cause = (pf_err){ 0 };
+		return false;
+	}
+	failed = result < 0 || text.failed;
+	data = failed || !text.len ? NULL : pf_json_read(text.bytes, text.len, NULL, &failed);
+	prompt->failed |= failed || !render_pattern(entry, data);
+	cJSON_Delete(data);
+	drop_too_large(prompt, entry);
+	return entry->text && !prompt->failed;
 }
 
 static bool grow(struct prompt *prompt)
@@ -296,30 +307,60 @@ static bool grow(struct prompt *prompt)
 	return true;
 }
 
+/* As much of TEXT as fits. */
+static void keep(char *kept, size_t room, const char *text)
+{
+	size_t len = strnlen(text, room - 1);
+
+	memcpy(kept, text, len);
+	kept[len] = '\0';
+}
+
+/* The facts of a pattern; a component is rendered at once. */
+static bool fill_entry(const struct prompt *prompt, const pf_result *result, struct prompt_entry *entry)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
+	const char *type = result->component_type;
+
+	entry->unit = unit_find(result->pattern_type, result->pattern_name);
+	entry->once = result->component_count <= 1;
+	if (entry->unit == UNIT_COMPONENTS) {
+		entry->rendered = entry->compact = true;
+		render_component(result, &text);
+		if (!hand_over(&text, &entry->text, &entry->text_len))
+			return false;
+		drop_too_large(prompt, entry);
+		return true;
+	}
+	entry->id = result->id;
+	entry->success = result->success;
+	entry->failure = result->failure;
+	entry->component_count = result->component_count;
+	entry->confidence = result->confidence;
+	entry->lower_bound = result->lower_bound;
+	entry->template_length = (size_t)result->template_length;
+	keep(entry->component_type, sizeof entry->component_type, type && type[0] ? type : "component");
+	keep(entry->pattern_name, sizeof entry->pattern_name, result->pattern_name);
+	keep(entry->signature, sizeof entry->signature, result->signature ? result->signature : "");
+	return true;
+}
+
 int prompt_add(struct prompt *prompt, const pf_result *result)
 {
-	struct prompt_entry entry = { .unit = unit_find(result->pattern_type, result->pattern_name),
-				      .once = result->component_count <= 1 };
-	bool fits;
+	struct prompt_entry entry = { 0 };
 
-	if (!render(&entry, result) || !grow(prompt)) {
+	if (!fill_entry(prompt, result, &entry) || !grow(prompt)) {
 		entry_free(&entry);
 		prompt->failed = true;
 		return -ENOMEM;
 	}
-	/* What could never fit is not kept, so that memory is bounded by results times budget. */
-	fits = entry.text && entry.text_len <= budget_bytes(prompt);
-	if (fits)
-		prompt->entries[prompt->count++] = entry;
-	else
-		entry_free(&entry);
-	prompt->matched = true;
+	prompt->entries[prompt->count++] = entry;
 	return 0;
 }
 
-void prompt_start(struct prompt *prompt, const char *title, int64_t budget)
+void prompt_start(struct prompt *prompt, const char *title, int64_t budget, prompt_data *data, void *arg)
 {
-	*prompt = (struct prompt){ .budget = budget };
+	*prompt = (struct prompt){ .budget = budget, .data = data, .arg = arg };
 	markdown_text(&prompt->title, title, TITLE_LIMIT, false);
 }
 
@@ -328,14 +369,21 @@ void prompt_start(struct prompt *prompt, const char *title, int64_t budget)
 /* What is chosen so far, and what it costs. */
 struct choice {
 	struct prompt *prompt;
-	size_t used, room;	 /* bytes */
-	size_t share;		 /* no entry may take more, bytes */
-	bool once;		 /* those that wait are taken too */
-	size_t next[UNIT_COUNT]; /* index of the entry to try next */
-	int order[UNIT_COUNT];	 /* units, as the groups of their best came */
+	size_t used, room;			 /* bytes */
+	size_t share;				 /* no entry may take more, bytes */
+	bool once;				 /* those that wait are taken too */
+	struct prompt_entry *first[UNIT_COUNT];	 /* of each unit */
+	struct prompt_entry *next[UNIT_COUNT];	 /* to try next */
+	struct prompt_entry *taken[GROUP_COUNT]; /* of each group, best first */
+	int order[UNIT_COUNT];			 /* units, as the groups of their best came */
 	int unit_count;
-	bool group_open[GROUP_COUNT], list_open[UNIT_COUNT];
+	bool list_open[UNIT_COUNT];
 };
+
+static enum group group_of(const struct prompt_entry *entry)
+{
+	return units[entry->unit].group;
+}
 
 static void put_group_open(pf_text *out, enum group group)
 {
@@ -362,10 +410,9 @@ static void put_list_close(pf_text *out, int unit)
 static size_t opening(struct choice *choice, const struct prompt_entry *entry)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
-	enum group group = units[entry->unit].group;
 
-	if (!choice->group_open[group])
-		put_group_open(&text, group);
+	if (!choice->taken[group_of(entry)])
+		put_group_open(&text, group_of(entry));
 	if (entry->compact && !choice->list_open[entry->unit]) {
 		put_list_open(&text, entry->unit);
 		put_list_close(&text, entry->unit);
@@ -377,37 +424,61 @@ static size_t opening(struct choice *choice, const struct prompt_entry *entry)
 /* True where what ENTRY's template says stands in one that was chosen in its group already. */
 static bool contained(const struct choice *choice, const struct prompt_entry *entry)
 {
-	enum group group = units[entry->unit].group;
-	int looked = 0;
+	const struct prompt_entry *better = choice->taken[group_of(entry)];
 
 	if (!entry->lines || !entry->lines[1])
 		return false;
-	for (size_t i = 0; i < choice->prompt->count && looked < CONTAINED_IN; i++) {
-		const struct prompt_entry *better = &choice->prompt->entries[i];
-
-		if (better == entry)
-			return false;
-		if (!better->taken || units[better->unit].group != group)
-			continue;
-		looked++;
+	for (int looked = 0; better && better < entry && looked < CONTAINED_IN; looked++, better = better->next_taken)
 		if (strstr(better->lines, entry->lines))
 			return true;
-	}
 	return false;
 }
 
 /* True where ENTRY is one of those that wait: what one component alone shows, of a group that has something. */
 static bool waits(const struct choice *choice, const struct prompt_entry *entry)
 {
-	return entry->once && !choice->once && choice->group_open[units[entry->unit].group];
+	return entry->once && !choice->once && choice->taken[group_of(entry)];
+}
+
+static size_t digits(int64_t number)
+{
+	size_t count = 1;
+
+	while (number /= 10)
+		count++;
+	return count;
+}
+
+/* At least so many bytes ENTRY takes, as far as that is known without its text. */
+static size_t least_length(const struct prompt_entry *entry)
+{
+	static const char compact[] = "  #  \n";
+	static const char full[] = "\n**.** Confidence 0.00 (Wilson ≥ 0.00),  , 0 ok / 0 failed.\n";
+
+	if (entry->rendered)
+		return entry->text_len;
+	return entry->template_length + (units[entry->unit].list ? sizeof compact : sizeof full) - 1 +
+	       digits(entry->component_count) + strlen(entry->component_type);
+}
+
+static void put_taken(struct choice *choice, struct prompt_entry *entry)
+{
+	struct prompt_entry **at = &choice->taken[group_of(entry)];
+
+	while (*at && *at < entry)
+		at = &(*at)->next_taken;
+	entry->next_taken = *at;
+	*at = entry;
+	entry->taken = true;
 }
 
 /* Chooses ENTRY where it fits, with its example if that does too. */
 static bool take(struct choice *choice, struct prompt_entry *entry)
 {
-	size_t cost, left = choice->room - choice->used;
+	size_t cost, left = choice->room - choice->used, most = left < choice->share ? left : choice->share;
 
-	if (entry->taken || entry->again || entry->text_len > choice->share || contained(choice, entry))
+	if (entry->taken || entry->again || least_length(entry) > most || !look_at(choice->prompt, entry) ||
+	    entry->text_len > most || contained(choice, entry))
 		return false;
 	cost = entry->text_len + opening(choice, entry);
 	if (cost > left)
@@ -415,28 +486,22 @@ static bool take(struct choice *choice, struct prompt_entry *entry)
 	entry->example_taken = entry->example && entry->text_len + entry->example_len <= choice->share &&
 			       cost + entry->example_len <= left;
 	choice->used += cost + (entry->example_taken ? entry->example_len : 0);
-	choice->group_open[units[entry->unit].group] = true;
 	choice->list_open[entry->unit] |= entry->compact;
-	entry->taken = true;
+	put_taken(choice, entry);
 	return true;
 }
 
 /* The best of UNIT that still fit: one, or of compact ones a few. False where none is left. */
 static bool take_turn(struct choice *choice, int unit)
 {
-	struct prompt *prompt = choice->prompt;
-	size_t *next = &choice->next[unit];
+	struct prompt_entry **next = &choice->next[unit];
 	int taken = 0;
 
-	for (; *next < prompt->count && taken < COMPACT_TURN; ++*next) {
-		struct prompt_entry *entry = &prompt->entries[*next];
-
-		if (entry->unit != unit)
-			continue;
-		if (waits(choice, entry))
+	for (; *next && taken < COMPACT_TURN; *next = (*next)->next_of_unit) {
+		if (waits(choice, *next))
 			break; /* and so do those behind it, for they are no better */
-		if (take(choice, entry))
-			taken += entry->compact ? 1 : COMPACT_TURN;
+		if (take(choice, *next))
+			taken += (*next)->compact ? 1 : COMPACT_TURN;
 	}
 	return taken > 0;
 }
@@ -446,8 +511,8 @@ static void take_rounds(struct choice *choice)
 {
 	bool any = true;
 
-	memset(choice->next, 0, sizeof choice->next);
-	while (any) {
+	memcpy(choice->next, choice->first, sizeof choice->next);
+	while (any && !choice->prompt->failed) {
 		any = false;
 		for (int i = 0; i < choice->unit_count; i++)
 			any |= take_turn(choice, choice->order[i]);
@@ -465,17 +530,46 @@ static void choose(struct choice *choice)
 	take_rounds(choice);
 }
 
+/* Makes the lists of each unit's entries. */
+static void part(struct choice *choice)
+{
+	struct prompt *prompt = choice->prompt;
+
+	for (size_t i = prompt->count; i-- > 0;) {
+		struct prompt_entry *entry = &prompt->entries[i];
+
+		entry->next_of_unit = choice->first[entry->unit];
+		choice->first[entry->unit] = entry;
+	}
+}
+
+/* The best of UNIT that could ever fit, or NULL. */
+static const struct prompt_entry *best_of(struct choice *choice, int unit)
+{
+	struct prompt_entry *entry = choice->first[unit];
+
+	while (entry && (least_length(entry) > choice->room || !look_at(choice->prompt, entry)))
+		entry = entry->next_of_unit;
+	return entry;
+}
+
 /* The units in the order in which turns are taken: groups by their best entry, within a group by the units' best. */
 static void order_units(struct choice *choice)
 {
-	const struct prompt *prompt = choice->prompt;
-	bool unit_seen[UNIT_COUNT] = { 0 }, group_seen[GROUP_COUNT] = { 0 };
+	const struct prompt_entry *best[UNIT_COUNT];
+	bool group_seen[GROUP_COUNT] = { 0 };
 	int seen[UNIT_COUNT], count = 0;
 
-	for (size_t i = 0; i < prompt->count; i++) {
-		if (!unit_seen[prompt->entries[i].unit])
-			seen[count++] = prompt->entries[i].unit;
-		unit_seen[prompt->entries[i].unit] = true;
+	for (int unit = 0; unit < UNIT_COUNT; unit++) {
+		int at = count;
+
+		best[unit] = best_of(choice, unit);
+		if (!best[unit])
+			continue;
+		for (; at > 0 && best[seen[at - 1]] > best[unit]; at--)
+			seen[at] = seen[at - 1];
+		seen[at] = unit;
+		count++;
 	}
 	for (int i = 0; i < count; i++) {
 		enum group group = units[seen[i]].group;
@@ -504,7 +598,7 @@ static bool mark_again(struct prompt *prompt)
 	if (!sorted)
 		return false;
 	for (size_t i = 0; i < prompt->count; i++)
-		if (prompt->entries[i].signature)
+		if (prompt->entries[i].signature[0])
 			sorted[count++] = &prompt->entries[i];
 	qsort(sorted, count, sizeof *sorted, by_signature);
 	for (size_t i = 1; i < count; i++)
@@ -542,7 +636,7 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 {
 	bool patterns = has_patterns(prompt);
 
-	pf_text_puts(out, patterns || !prompt->matched ? "# Airflow patterns" : "# Airflow components to read");
+	pf_text_puts(out, patterns || !prompt->count ? "# Airflow patterns" : "# Airflow components to read");
 	if (prompt->title.len)
 		pf_text_printf(out, ": %s", prompt->title.bytes);
 	pf_text_puts(out, "\n");
@@ -551,27 +645,20 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 }
 
 /* The entries chosen of UNIT, as a list. */
-static void put_list(pf_text *out, const struct prompt *prompt, int unit)
+static void put_list(pf_text *out, const struct choice *choice, int unit)
 {
 	put_list_open(out, unit);
-	for (size_t i = 0; i < prompt->count; i++) {
-		const struct prompt_entry *entry = &prompt->entries[i];
-
-		if (entry->taken && entry->compact && entry->unit == unit)
+	for (const struct prompt_entry *entry = choice->taken[units[unit].group]; entry; entry = entry->next_taken)
+		if (entry->compact && entry->unit == unit)
 			pf_text_add(out, entry->text, entry->text_len);
-	}
 	put_list_close(out, unit);
 }
 
 static void put_group(pf_text *out, const struct choice *choice, enum group group)
 {
-	const struct prompt *prompt = choice->prompt;
-
 	put_group_open(out, group);
-	for (size_t i = 0; i < prompt->count; i++) {
-		const struct prompt_entry *entry = &prompt->entries[i];
-
-		if (!entry->taken || entry->compact || units[entry->unit].group != group)
+	for (const struct prompt_entry *entry = choice->taken[group]; entry; entry = entry->next_taken) {
+		if (entry->compact)
 			continue;
 		pf_text_add(out, entry->text, entry->text_len);
 		if (entry->example_taken)
@@ -579,7 +666,7 @@ static void put_group(pf_text *out, const struct choice *choice, enum group grou
 	}
 	for (int unit = 0; unit < UNIT_COUNT; unit++)
 		if (choice->list_open[unit] && units[unit].group == group)
-			put_list(out, prompt, unit);
+			put_list(out, choice, unit);
 }
 
 /* The first of the sentences that fits, or nothing. */
@@ -602,7 +689,7 @@ static void put_nothing(pf_text *out, const struct prompt *prompt, const pf_text
 {
 	static const char none[] = "\nNothing matches.\n";
 
-	if (prompt->matched)
+	if (prompt->count)
 		put_notice(out, prompt, room);
 	else if (heading->len + sizeof none - 1 <= room)
 		pf_text_printf(out, "%s%s", heading->bytes, none);
@@ -621,31 +708,38 @@ static void put_document(pf_text *out, struct prompt *prompt)
 		return;
 	if (heading.len <= choice.room) {
 		choice.used = heading.len;
+		part(&choice);
 		order_units(&choice);
 		choose(&choice);
 	}
+	if (prompt->failed)
+		return;
 	if (choice.used <= heading.len) {
 		put_nothing(out, prompt, &heading, choice.room);
 		return;
 	}
 	pf_text_add(out, heading.bytes, heading.len);
 	for (int group = 0; group < GROUP_COUNT; group++)
-		if (choice.group_open[group])
+		if (choice.taken[group])
 			put_group(out, &choice, (enum group)group);
 }
 
 int prompt_end(struct prompt *prompt, pf_text *out, pf_err *err)
 {
+	pf_err cause;
 	bool failed;
 
 	prompt->failed |= prompt->title.failed;
 	if (out && !prompt->failed)
 		put_document(out, prompt);
 	failed = prompt->failed || (out && out->failed);
+	cause = prompt->cause;
 	for (size_t i = 0; i < prompt->count; i++)
 		entry_free(&prompt->entries[i]);
 	free(prompt->entries);
 	pf_text_free(&prompt->title);
 	*prompt = (struct prompt){ 0 };
+	if (cause.code)
+		return pf_fail(err, cause.code, "%s", cause.why);
 	return failed ? pf_fail(err, ENOMEM, "%s", strerror(ENOMEM)) : 0;
 }

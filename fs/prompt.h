@@ -30,22 +30,34 @@ enum { PROMPT_RESULTS = 1000 };
 
 struct prompt_entry;
 
+/*
+ * Appends the pattern_data of the pattern ID to OUT, a JSON object. 0, -ENOENT where it is not there any more (it is
+ * left out then), or minus another errno value.
+ */
+typedef int prompt_data(void *arg, int64_t id, pf_text *out, pf_err *err);
+
 /* Between prompt_start and prompt_end; the members are prompt.c's. */
 struct prompt {
 	pf_text title;
 	int64_t budget;
+	prompt_data *data;
+	void *arg;		      /* of data */
 	struct prompt_entry *entries; /* as they came: best first */
 	size_t count, room;
-	bool matched; /* something was added, perhaps too large to keep */
-	bool failed;  /* memory ran out */
+	bool failed;  /* memory ran out, or: */
+	pf_err cause; /* data failed */
 };
 
-/* Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. */
-void prompt_start(struct prompt *prompt, const char *title, int64_t budget);
+/*
+ * Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. DATA is called in
+ * prompt_end, with ARG, for the patterns that may be shown.
+ */
+void prompt_start(struct prompt *prompt, const char *title, int64_t budget, prompt_data *data, void *arg);
 /* Takes a result, a pattern or a component, and keeps nothing of it that is not copied. 0, or -ENOMEM. */
 int prompt_add(struct prompt *prompt, const pf_result *result);
 /*
- * Appends the document to OUT and frees PROMPT, also on failure; OUT may be NULL to free alone. 0, or -ENOMEM.
+ * Appends the document to OUT and frees PROMPT, also on failure; OUT may be NULL to free alone. 0, -ENOMEM, or what
+ * DATA failed with.
  * Too small a budget for a heading leaves a line that says so, and one for less than that nothing.
  */
 int prompt_end(struct prompt *prompt, pf_text *out, pf_err *err);

@@ -155,6 +155,21 @@ int pf_store_pattern_documents(pf_store *store, int64_t event, pf_scope scope, i
 	return rc;
 }
 
+int pf_store_pattern_data(pf_store *store, int64_t id, pf_text *out, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_PATTERN_DATA_LIVE);
+	query_int(&q, id);
+	rc = query_row(&q, err);
+	if (rc <= 0)
+		return rc < 0 ? rc : no_pattern(err);
+	return column_append(&q, 0, out, err);
+}
+
 int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
 				int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err)
 {

@@ -35,7 +35,7 @@
  * word that is frequent is found on the way. Where some were, and so many times more than a few may be expected, the
  * index is not asked at all.
  */
-enum { WALK_LIMIT = 20000, WALK_AHEAD = 200, FREQUENT = 4 };
+enum { WORTH_WALKING = 2, WALK_LIMIT = 20000, WALK_AHEAD = 200, FREQUENT = 4 };
 /*
  * How many events are looked at for what is recent, to begin with and beside four for each result; how many times more
  * where that was too little; and as long as they are so many times fewer than the patterns, for to sort all of these
@@ -530,12 +530,16 @@ static void add_walk_by_support(const struct resolving *r, pf_text *sql)
 	"SELECT h.pattern_id, 0, 0 FROM history h WHERE h.id > (SELECT max(id) FROM history) - :walk"                  \
 	" AND h.pattern_id IS NOT NULL UNION SELECT e.pattern_id, 0, 0 FROM hand_edits e"
 
+static int64_t pool_of(const struct resolving *r);
+
 /* The few that failed are sorted, but by rank; and where there are few patterns at all, they are. */
 static bool may_walk(const struct resolving *r, enum retrieval_how how)
 {
 	enum sort sort = sort_of(r);
 
 	if (how != RETRIEVE_BEST || r->source >= 0)
+		return false;
+	if (r->patterns <= WORTH_WALKING * pool_of(r))
 		return false;
 	return sort == SORT_RANK || (!is_failing(r) && (sort == SORT_NAME || r->patterns > r->few));
 }
@@ -608,11 +612,11 @@ static void add_from(const struct resolving *r, bool walk, bool candidates, pf_t
 	add_filters(r, false, sql);
 }
 
+/* The path and the confidence are made of these (pattern_of), for SQL takes longer. */
 #define PATTERN_COLUMNS                                                                                                \
-	"p.id, p.file_name, p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name,"     \
-	" p.category, p.subcategory, p.component_type, p.success_count, p.failure_count, p.confidence_score, p.mtime," \
-	" x.found, p.pattern_type, p.pattern_name, p.component_name, p.confidence_lower_bound,"                        \
-	" p.component_count, p.breadth, p.pattern_signature, p.pattern_data, x.lift"
+	"p.id, p.file_name, p.pattern_type, p.category, p.subcategory, p.component_type, p.success_count,"             \
+	" p.failure_count, x.lift, p.mtime, x.found, p.pattern_name, p.component_name, p.confidence_lower_bound,"      \
+	" p.component_count, p.breadth, p.pattern_signature, template_length(p.pattern_data)"
 
 static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_text *sql)
 {
@@ -630,16 +634,18 @@ static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_t
 		pf_text_puts(sql, ")");
 	}
 	pf_text_puts(sql, walk || from ? ", " : "");
-	pf_text_puts(sql, "best (id, lift, together) AS MATERIALIZED (SELECT p.id, ");
+	pf_text_puts(sql, "best (id, lift, together) AS (SELECT p.id, ");
 	pf_text_puts(sql, from ? "x.lift, x.together" : "0, 0");
 	add_from(r, walk, from != NULL, sql);
 	if (!walk)
 		add_clause(sql, " ORDER BY ", order);
-	/* Used once: what is used twice is not run as far as needed, but to its end. */
-	pf_text_puts(sql,
-		     " LIMIT :pool) SELECT " PATTERN_COLUMNS " FROM (SELECT *, count(*) OVER () AS found FROM best) x"
-		     " CROSS JOIN code_patterns p ON p.id = x.id ORDER BY ");
-	pf_text_puts(sql, is_by_relevance(r) ? pattern_order_by_relevance : order);
+	/* Used once: what is used twice is not run as far as needed, but to its end. A join goes in its left side's
+	 * order. */
+	add_clause(sql, " LIMIT :pool) SELECT " PATTERN_COLUMNS " FROM (SELECT *, ",
+		   is_partial(r, how) ? "count(*) OVER ()" : "0");
+	pf_text_puts(sql, " AS found FROM best) x CROSS JOIN code_patterns p ON p.id = x.id");
+	if (is_by_relevance(r))
+		add_clause(sql, " ORDER BY ", pattern_order_by_relevance);
 	pf_text_puts(sql, " LIMIT :limit");
 }
 
@@ -973,69 +979,59 @@ static void make_sql(const struct resolving *r, enum retrieval_how how, pf_text 
 
 /* ---- results ---- */
 
-/* pattern_data without its braces. */
-static int members_of(struct query *q, int column, pf_text *members, pf_err *err)
-{
-	size_t start = 0;
-	int rc;
-
-	pf_text_reset(members);
-	rc = column_append(q, column, members, err);
-	if (rc < 0 || members->len < 2)
-		return rc;
-	for (size_t end = members->len; end > 0 && strchr("} \t\r\n", members->bytes[end - 1]); end--) {
-		members->len = end - 1;
-		if (members->bytes[end - 1] == '}')
-			break;
-	}
-	while (members->len && strchr(" \t\r\n", members->bytes[members->len - 1]))
-		members->len--;
-	members->bytes[members->len] = '\0';
-	start = members->bytes[0] == '{';
-	start += members->bytes[start] == '\n';
-	memmove(members->bytes, members->bytes + start, members->len - start + 1);
-	members->len -= start;
-	return 0;
-}
-
 static pf_result common_of(struct query *q)
 {
 	return (pf_result){
 		.id = column_int(q, 0),
 		.name = column_text(q, 1),
-		.path = column_text(q, 2),
 		.category = column_text(q, 3),
 		.subcategory = column_text(q, 4),
 		.component_type = column_text(q, 5),
 		.success = column_int(q, 6),
 		.failure = column_int(q, 7),
-		.confidence = column_real(q, 8),
 		.mtime = column_int(q, 9),
 	};
 }
 
-static int pattern_of(struct query *q, pf_text *members, pf_result *result, pf_err *err)
+static void put_path(const pf_result *pattern, pf_text *path)
 {
-	int rc = members_of(q, 18, members, err);
+	const char *const parts[] = { pattern->category, pattern->component_type, pattern->pattern_type,
+				      pattern->name };
 
-	*result = common_of(q);
-	result->pattern_type = column_text(q, 11);
-	result->pattern_name = column_text(q, 12);
-	result->component_name = column_text(q, 13);
-	result->lower_bound = column_real(q, 14);
-	result->component_count = column_int(q, 15);
-	result->breadth = column_int(q, 16);
-	result->signature = column_text(q, 17);
-	result->data = members->bytes;
-	result->lift = column_real(q, 19);
-	result->success_score = NAN;
-	return rc;
+	pf_text_reset(path);
+	for (int i = 0; i < 4; i++) {
+		pf_text_puts(path, i ? "/" : "");
+		pf_text_puts(path, parts[i] ? parts[i] : "");
+	}
+}
+
+/* PATH is made anew. */
+static pf_result pattern_of(struct query *q, pf_text *path)
+{
+	pf_result result = common_of(q);
+
+	result.pattern_type = column_text(q, 2);
+	result.lift = column_real(q, 8);
+	result.pattern_name = column_text(q, 11);
+	result.component_name = column_text(q, 12);
+	result.lower_bound = column_real(q, 13);
+	result.component_count = column_int(q, 14);
+	result.breadth = column_int(q, 15);
+	result.signature = column_text(q, 16);
+	result.template_length = column_int(q, 17);
+	result.confidence = confidence_score(result.success, result.failure);
+	result.success_score = NAN;
+	put_path(&result, path);
+	result.path = path->bytes;
+	return result;
 }
 
 static pf_result component_of(struct query *q)
 {
 	pf_result result = common_of(q);
 
+	result.path = column_text(q, 2);
+	result.confidence = column_real(q, 8);
 	result.success_score = column_is_null(q, 11) ? NAN : column_real(q, 11);
 	result.similarity = column_real(q, 12);
 	return result;
@@ -1056,7 +1052,7 @@ static bool has_place(struct query *q, bool is_component, const pf_result *resul
 static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result), void *arg,
 	       pf_err *err)
 {
-	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 }, members = { 0 };
+	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 }, path = { 0 };
 	bool components = pf_query_of_components(r->query);
 	bool cut = !components && is_partial(r, how);
 	int rc;
@@ -1072,17 +1068,13 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 		return 1;
 	}
 	for (; rc > 0; rc = query_row(&q, err)) {
-		pf_result result;
-		int made = 0;
+		pf_result result = components ? component_of(&q) : pattern_of(&q, &path);
 
-		if (components)
-			result = component_of(&q);
-		else
-			made = pattern_of(&q, &members, &result, err);
-		if (made == 0)
-			made = query_check(&q, err);
-		if (made < 0)
-			return made;
+		if (path.failed)
+			return no_memory(err);
+		rc = query_check(&q, err);
+		if (rc < 0)
+			return rc;
 		if (!result.path || !has_place(&q, components, &result))
 			continue;
 		if (each(arg, &result))

@@ -309,6 +309,43 @@ static void lower_bound(sqlite3_context *context, int count, sqlite3_value **val
 			      wilson_lower_bound(sqlite3_value_int64(values[0]), sqlite3_value_int64(values[1])));
 }
 
+/* ---- template_length(pattern_data) ---- */
+
+/*
+ * At least how many bytes of UTF-8 the template in DATA takes without the space at its end, as the store writes it: a
+ * member a line, and what must be is escaped. An escape is a byte or more. 0 where DATA is written otherwise.
+ */
+static int64_t template_bytes(const char *data, size_t len)
+{
+	static const char member[] = "\n    \"template\": \"";
+	const char *at = len ? memmem(data, len, member, sizeof member - 1) : NULL, *end = data + len;
+	int64_t bytes = 0, solid = 0;
+
+	if (!at)
+		return 0;
+	for (at += sizeof member - 1; at < end && *at != '"'; at++) {
+		bool blank = *at == ' ' || *at == '\t' || *at == '\n';
+
+		if (*at == '\\' && ++at < end) {
+			blank = strchr("ntu", *at) != NULL;
+			at += *at != 'u' ? 0 : end - at > 4 ? 4 : end - at - 1;
+		}
+		bytes++;
+		if (!blank)
+			solid = bytes;
+	}
+	return solid;
+}
+
+static void template_length(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	/* Not as text, which would be copied for the NUL at its end. */
+	const char *data = sqlite3_value_blob(values[0]);
+
+	(void)count;
+	sqlite3_result_int64(context, template_bytes(data, data ? (size_t)sqlite3_value_bytes(values[0]) : 0));
+}
+
 /* ---- on a connection ---- */
 
 static int find_tokenizer(struct connection *conn)
@@ -337,9 +374,10 @@ int search_functions(struct connection *conn, pf_err *err)
 		int arguments;
 		void (*run)(sqlite3_context *, int, sqlite3_value **);
 	} functions[] = {
-		{ "pattern_text", 5, pattern_text },	 { "name_text", 1, name_text }, { "has_words", 2, has_words },
-		{ "may_have_words", 4, may_have_words }, { "relevance", 6, relevance }, { "idf", 2, idf },
-		{ "lower_bound", 2, lower_bound },
+		{ "pattern_text", 5, pattern_text }, { "name_text", 1, name_text },
+		{ "has_words", 2, has_words },	     { "may_have_words", 4, may_have_words },
+		{ "relevance", 6, relevance },	     { "idf", 2, idf },
+		{ "lower_bound", 2, lower_bound },   { "template_length", 1, template_length },
 	};
 	int rc;
 

@@ -28,6 +28,8 @@ struct connection;
  *                            see store.h
  *   idf(sightings, components)
  *   lower_bound(success, failure)
+ *   template_length(pattern_data)
+ *                            at least so many bytes its template has
  */
 int search_functions(struct connection *conn, pf_err *err);
 

@@ -107,6 +107,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				 " mtime = max(mtime + 1, ?2) WHERE id = ?1",
 	[STMT_COMPONENT_EDITS_CLEAR] = "DELETE FROM hand_component_edits",
 	[STMT_PATTERN_DATA] = "SELECT pattern_data FROM code_patterns WHERE id = ?1",
+	[STMT_PATTERN_DATA_LIVE] = "SELECT pattern_data FROM code_patterns WHERE id = ?1 AND " LIVE,
 	/* Further components that show it. */
 	[STMT_PATTERN_EXAMPLES] = "SELECT c.component_name FROM code_patterns p CROSS JOIN sightings s"
 				  " ON s.pattern_id = p.id CROSS JOIN components c ON c.id = s.component_id"

@@ -151,6 +151,8 @@ int pf_store_pattern_documents(pf_store *store, int64_t event, pf_scope scope, i
 			       void *arg, pf_err *err);
 /* Appends the pattern's document; as long as its entry's size says. */
 int pf_store_pattern_document(pf_store *store, int64_t id, pf_text *out, pf_err *err);
+/* Appends pattern_data alone, the JSON object: for who has the rest from a query. */
+int pf_store_pattern_data(pf_store *store, int64_t id, pf_text *out, pf_err *err);
 /*
  * Takes the last name from the examples of DOCUMENT, a pattern's: what it was before the last component that shows the
  * pattern came, its counts apart. False where there is none.
@@ -286,8 +288,9 @@ typedef struct pf_result {
 	const char *pattern_type, *pattern_name, *component_name;
 	double lower_bound;
 	int64_t component_count, breadth; /* breadth: how many libraries or providers show it */
-	const char *signature, *data;	  /* data: pattern_data's members, as in pf_pattern, and "examples" */
-	double lift;			  /* of with=, else 0 */
+	const char *signature;
+	int64_t template_length; /* bytes: the template in pattern_data is at least so long; 0: nothing is known */
+	double lift;		 /* of with=, else 0 */
 	/* of components */
 	double success_score, similarity; /* success_score is NAN where nobody gave one; similarity: of similar_to= */
 } pf_result;

@@ -1,6 +1,7 @@
 /* prompt.md: what each unit looks like, what is said once, and that the budget holds. */
 #include "prompt.h"
 
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,10 +15,28 @@
 
 enum { AMPLE = 100000 }; /* tokens */
 
+/* pattern_data's members, by id: of more patterns than a test makes at a time. */
+static const char *members[4096];
+static int64_t last_id;
+static int reads; /* how many were asked for */
+
+static int read_members(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	const char *data = members[id];
+
+	(void)arg, (void)err;
+	reads++;
+	pf_text_printf(out, "{%s}", data ? data : "");
+	return 0;
+}
+
 /* A pattern as the store gives it, with what most tests do not care about. */
 static pf_result pattern(const char *type, const char *name, const char *data)
 {
-	return (pf_result){ .name = "x.json",
+	last_id = (last_id + 1) % (int64_t)(sizeof members / sizeof *members);
+	members[last_id] = data;
+	return (pf_result){ .id = last_id,
+			    .name = "x.json",
 			    .path = "ml/operator/x/x.json",
 			    .category = "ml",
 			    .component_type = "operator",
@@ -28,8 +47,7 @@ static pf_result pattern(const char *type, const char *name, const char *data)
 			    .pattern_name = name,
 			    .component_name = "FooOperator",
 			    .lower_bound = 0.702,
-			    .component_count = 12,
-			    .data = data };
+			    .component_count = 12 };
 }
 
 static pf_result component_named(const char *name, const char *path, double score)
@@ -50,7 +68,7 @@ static char *document(const pf_result *results, size_t count, int64_t budget)
 	pf_text out = { 0 };
 	pf_err err = { 0 };
 
-	prompt_start(&prompt, "ml operators", budget);
+	prompt_start(&prompt, "ml operators", budget, read_members, NULL);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(prompt_add(&prompt, &results[i]), 0);
 	assert_int_equal(prompt_end(&prompt, &out, &err), 0);
@@ -381,6 +399,73 @@ static void test_budget(void **state)
 	assert_true(full > 2950);
 }
 
+/* What is known of the lengths spares reading, and changes nothing. */
+static void test_few_are_read(void **state)
+{
+	enum { PATTERNS = 2000 };
+	static pf_result results[PATTERNS];
+	static char data[PATTERNS][64];
+	int all;
+	char *a, *b;
+
+	(void)state;
+	for (int i = 0; i < PATTERNS; i++) {
+		snprintf(data[i], sizeof data[i], "\"template\": \"from a import %0*d\"", 3 + i % 7, i);
+		results[i] = pattern("import", "import_item", data[i]);
+	}
+	reads = 0;
+	a = document(results, PATTERNS, 2000);
+	all = reads;
+	for (int i = 0; i < PATTERNS; i++)
+		results[i].template_length = (int64_t)strlen(data[i]) - (int64_t)strlen("\"template\": \"\"");
+	reads = 0;
+	b = document(results, PATTERNS, 2000);
+	assert_string_equal(a, b);
+	assert_int_equal(all, PATTERNS);
+	assert_true(reads < 250);
+	free(a);
+	free(b);
+}
+
+/* One that was archived meanwhile is left out; what cannot be read is no prompt. */
+static int read_fails(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	if (id == *(int64_t *)arg)
+		return pf_fail(err, ENOENT, "no such pattern");
+	return id == last_id ? pf_fail(err, EIO, "the database failed") : read_members(NULL, id, out, err);
+}
+
+static void test_reading_fails(void **state)
+{
+	pf_result results[] = {
+		pattern("logging", "log_call", "\"template\": \"gone($str)\""),
+		pattern("logging", "log_call", "\"template\": \"there($str)\""),
+		pattern("logging", "log_call", "\"template\": \"unreadable($str)\""),
+	};
+
+	(void)state;
+	for (int count = 2; count <= 3; count++) {
+		struct prompt prompt;
+		pf_text out = { 0 };
+		pf_err err = { 0 };
+		int result;
+
+		prompt_start(&prompt, "x", 2000, read_fails, &results[0].id);
+		for (int i = 0; i < count; i++)
+			assert_int_equal(prompt_add(&prompt, &results[i]), 0);
+		result = prompt_end(&prompt, &out, &err);
+		if (count == 3) {
+			assert_int_equal(result, -EIO);
+			assert_string_equal(err.why, "the database failed");
+		} else {
+			assert_int_equal(result, 0);
+			assert_null(strstr(out.bytes, "gone"));
+			only_place(out.bytes, "there");
+		}
+		pf_text_free(&out);
+	}
+}
+
 static void test_same_bytes(void **state)
 {
 	static pf_result results[MANY];
@@ -628,14 +713,14 @@ static void test_hostile_title(void **state)
 	memset(title, 'x', sizeof title - 1);
 	title[sizeof title - 1] = '\0';
 	memcpy(title, "a\nb\x1b\xff", 5);
-	prompt_start(&prompt, title, 2000);
+	prompt_start(&prompt, title, 2000, read_members, NULL);
 	assert_int_equal(prompt_end(&prompt, &out, NULL), 0);
 	assert_true(clean(out.bytes));
 	assert_true(out.len < 300);
 	assert_int_equal(strncmp(out.bytes, "# Airflow patterns: a b \xef\xbf\xbdxxx", 28), 0);
 	pf_text_free(&out);
 	/* To free alone. */
-	prompt_start(&prompt, "x", 2000);
+	prompt_start(&prompt, "x", 2000, read_members, NULL);
 	assert_int_equal(prompt_end(&prompt, NULL, NULL), 0);
 }
 
@@ -651,7 +736,8 @@ int main(void)
 		cmocka_unit_test(test_small_budgets),	cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_components),	cmocka_unit_test(test_hostile_data),
 		cmocka_unit_test(test_deep_data),	cmocka_unit_test(test_hostile_components),
-		cmocka_unit_test(test_hostile_title),
+		cmocka_unit_test(test_hostile_title),	cmocka_unit_test(test_few_are_read),
+		cmocka_unit_test(test_reading_fails),
 	};
 
 	return cmocka_run_group_tests_name("prompt", tests, NULL, NULL);

@@ -23,13 +23,24 @@ static void check(int good)
 		abort();
 }
 
-static void add_line(struct prompt *prompt, const char *line)
+/* The id is where the line begins in the input. */
+static int read_line(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	(void)err;
+	pf_text_printf(out, "{%s}", (const char *)arg + id + 2);
+	return 0;
+}
+
+static void add_line(struct prompt *prompt, const char *input, const char *line)
 {
 	const struct unit *unit = &units[(unsigned char)line[0] % UNIT_COUNT];
 	bool is_component = unit == &units[UNIT_COMPONENTS];
-	pf_result result = {
-		.name = line, .path = line, .category = "ml", .component_type = "hook", .confidence = NAN
-	};
+	pf_result result = { .id = line - input,
+			     .name = line,
+			     .path = line,
+			     .category = "ml",
+			     .component_type = "hook",
+			     .confidence = NAN };
 
 	if (!line[0] || !line[1])
 		return;
@@ -37,7 +48,6 @@ static void add_line(struct prompt *prompt, const char *line)
 	result.pattern_name = is_component ? NULL : unit->name;
 	result.component_count = line[1] - '0';
 	result.signature = line[1] & 1 ? line + 1 : NULL;
-	result.data = line + 2;
 	check(prompt_add(prompt, &result) == 0);
 }
 
@@ -60,9 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(input != NULL);
 	line = strsep(&rest, "\n");
 	budget = strtol(line, NULL, 10) % BUDGET_MOST;
-	prompt_start(&prompt, line, budget);
+	prompt_start(&prompt, line, budget, read_line, input);
 	while ((line = strsep(&rest, "\n")))
-		add_line(&prompt, line);
+		add_line(&prompt, input, line);
 	check(prompt_end(&prompt, &text, NULL) == 0);
 	check_document(&text, budget);
 	pf_text_free(&text);

@@ -13,6 +13,7 @@
  */
 #include "harness.h"
 
+#include <inttypes.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
@@ -482,8 +483,8 @@ static int changes(struct scene *s, const char *what)
 
 static int say_result(void *arg, const pf_result *result)
 {
-	SAY((struct scene *)arg, "%s %s %s %s\n", result->path, result->name, result->category,
-	    result->data ? result->data : "");
+	SAY((struct scene *)arg, "%s %s %s %" PRId64 "\n", result->path, result->name, result->category,
+	    result->template_length);
 	return 0;
 }
 

@@ -853,8 +853,6 @@ static void what_a_query_says(void **state)
 
 static int check_result(void *arg, const pf_result *r)
 {
-	struct fixture *f = arg;
-
 	assert_string_equal(r->category, "ml");
 	assert_string_equal(r->subcategory, "nlp");
 	assert_string_equal(r->component_type, "operator");
@@ -869,11 +867,8 @@ static int check_result(void *arg, const pf_result *r)
 	assert_non_null(strstr(r->path, "ml/operator/validation/guard-"));
 	assert_string_equal(strrchr(r->path, '/') + 1, r->name);
 	assert_int_equal(strlen(r->signature), 32);
-	/* Members alone: braces around them make it JSON. */
-	assert_int_equal(r->data[0], ' ');
-	assert_non_null(strstr(r->data, "\"examples\": [\"WordCountOperator\"]"));
-	assert_int_equal(r->data[strlen(r->data) - 1], ']');
-	(void)f;
+	assert_int_equal(r->template_length, strlen("if not isinstance($1, str):\n    raise ValueError"));
+	*(int64_t *)arg = r->id;
 	return 0;
 }
 
@@ -881,8 +876,17 @@ static void a_result_is_whole(void **state)
 {
 	struct fixture *f = *state;
 	pf_query *query = parse(f, "category=ml/pattern_name=guard/component_type=operator");
+	pf_text data = { 0 };
+	int64_t id = 0;
 
-	assert_ok(f, pf_store_query(f->store, query, check_result, f, &f->err));
+	assert_ok(f, pf_store_query(f->store, query, check_result, &id, &f->err));
+	assert_ok(f, pf_store_pattern_data(f->store, id, &data, &f->err));
+	assert_int_equal(data.bytes[0], '{');
+	assert_non_null(strstr(data.bytes, "\"examples\": [\"WordCountOperator\"]"));
+	assert_int_equal(data.bytes[data.len - 1], '}');
+	pf_text_free(&data);
+	assert_ok(f, archive(f, id));
+	assert_int_equal(pf_store_pattern_data(f->store, id, &data, &f->err), -ENOENT);
 	pf_query_free(query);
 }
 
