@@ -35,7 +35,7 @@
  * word that is frequent is found on the way. Where some were, and so many times more than a few may be expected, the
  * index is not asked at all.
  */
-enum { WORTH_WALKING = 2, WALK_LIMIT = 20000, WALK_AHEAD = 200, FREQUENT = 4 };
+enum { WORTH_WALKING = 2, WALK_LIMIT = 20000, WALK_AHEAD = 100, FREQUENT = 4 };
 /*
  * How many events are looked at for what is recent, to begin with and beside four for each result; how many times more
  * where that was too little; and as long as they are so many times fewer than the patterns, for to sort all of these
@@ -75,7 +75,11 @@ enum { TEXT_POOL = 50 };
 					  "verdict_patterns b ON b.pattern_id = k.b"                                   \
 					  " GROUP BY k.b)"
 
-/* See store.h for the formula. Those of the same place follow that share nothing. */
+/*
+ * See store.h for the formula. Those of the same place follow that share nothing, where those that share something are
+ * fewer than `:fill`. What A itself shares with A is what its traits weigh.
+ */
+#define RARE_TRAITS "traits r WHERE r.reach <= " SIMILAR_SIGHTINGS
 #define CTE_ALIKE                                                                                                      \
 	"me (id, category, subcategory, component_type) AS (SELECT id, category, subcategory, component_type"          \
 	" FROM components WHERE id = :similar_to),"                                                                    \
@@ -86,19 +90,25 @@ enum { TEXT_POOL = 50 };
 	" FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"                                          \
 	" WHERE s.component_id = :similar_to AND " LIVE(                                                               \
 		"p") "),"                                                                                              \
-		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(r.weight) FROM traits r"         \
-		     " CROSS JOIN sightings s ON s.pattern_id = r.id WHERE r.reach <= " SIMILAR_SIGHTINGS              \
-		     " GROUP BY 1),"                                                                                   \
-		     "alike (id, tier, similarity) AS MATERIALIZED ("                                                  \
+		     "shared (id, weight) AS MATERIALIZED (SELECT s.component_id, sum(r.weight) FROM (SELECT * "       \
+		     "FROM " RARE_TRAITS ") r CROSS JOIN sightings s ON s.pattern_id = r.id WHERE s.component_id <> "  \
+		     ":similar_to GROUP BY 1),"                                                                        \
+		     "sharing (id, tier, similarity) AS MATERIALIZED ("                                                \
 		     "SELECT o.id, NOT (o.category = m.category AND o.subcategory IS m.subcategory),"                  \
-		     " h.weight / (SELECT weight FROM shared WHERE id = :similar_to)"                                  \
-		     " FROM me m CROSS JOIN shared h CROSS JOIN components o ON o.id = h.id WHERE o.id <> m.id"        \
+		     " h.weight / (SELECT sum(r.weight) FROM " RARE_TRAITS ")"                                         \
+		     " FROM me m CROSS JOIN shared h CROSS JOIN components o ON o.id = h.id),"                         \
+		     "alike (id, tier, similarity) AS MATERIALIZED (SELECT id, tier, similarity FROM sharing"          \
 		     " UNION ALL SELECT o.id, 0, 0.0 FROM me m CROSS JOIN component_places k"                          \
 		     " ON k.category = m.category AND k.subcategory = coalesce(m.subcategory, '')"                     \
 		     " CROSS JOIN components o ON o.id IN (SELECT f.id FROM components f WHERE"                        \
 		     " f.category = k.category AND f.component_type = k.component_type"                                \
 		     " AND f.subcategory IS m.subcategory AND f.id <> m.id AND f.id NOT IN (SELECT id FROM shared)"    \
-		     " ORDER BY " COMPONENT_RANK("f") " LIMIT :fill))"
+		     " ORDER BY " COMPONENT_RANK("f") " LIMIT :fill)"                                                  \
+						      " WHERE (SELECT total(tier = 0) FROM sharing) < :fill)"
+/* Those of them that may be among the first `:fill`: where others are not wanted, theirs are all rows that are read. */
+#define FROM_ALIKE                                                                                                     \
+	"SELECT id, tier, similarity FROM alike WHERE ((tier, -similarity) <= (SELECT a.tier, -a.similarity"           \
+	" FROM alike a ORDER BY a.tier, a.similarity DESC LIMIT 1 OFFSET :fill - 1)) IS NOT 0"
 #define COMPONENT_RANK(a) a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
 #define CTE_SIMILAR_PATTERNS                                                                                           \
 	"similar_patterns (id) AS (SELECT DISTINCT s.pattern_id FROM (SELECT a.id FROM alike a"                        \
@@ -228,7 +238,7 @@ static const struct key_sql keys[QUERY_KEYS] = {
 			     .pick = PICK_FIRST,
 			     .component_cte = CTE_ALIKE,
 			     .component_where = "c.id IN (SELECT id FROM alike)",
-			     .component_from = "SELECT id, tier, similarity FROM alike" },
+			     .component_from = FROM_ALIKE },
 	[KEY_TEXT] = { .resolve = resolve_text,
 		       .cte = CTE_MATCHES,
 		       .where = HAS_WORDS("p"),
@@ -281,7 +291,8 @@ struct resolving {
 	pf_text match, words; /* of text= */
 	pf_text with;	      /* the file's name */
 	int source;	      /* the key that gives the candidates, or -1 */
-	int64_t patterns;     /* in the directories asked for */
+	int64_t directories;  /* asked for, that hold something */
+	int64_t patterns;     /* in these */
 	int64_t components;   /* in the places asked for */
 	int64_t walk;	      /* how far a walk may go, or how many events back */
 	int64_t found;	      /* by the last walk that yielded too little */
@@ -435,6 +446,9 @@ static void add_live(const struct resolving *r, const char *alias, pf_text *sql)
 		pf_text_printf(sql, " AND %s.confidence_score < 0.9", alias);
 }
 
+/* Less than every id of a pattern. */
+#define NO_PATTERN "0"
+
 /* COLUMN of the first pattern for which CONDITION holds, in ORDER. */
 static void add_first(const struct resolving *r, const char *column, const char *condition, const char *order,
 		      pf_text *sql)
@@ -448,16 +462,17 @@ static void add_first(const struct resolving *r, const char *column, const char 
 	pf_text_puts(sql, " LIMIT 1)");
 }
 
-/* To begin with, each directory's first: from the index twice, which costs less than to seek its row. */
+/*
+ * To begin with, each directory's first place with an id that no pattern has: it is behind this that the first pattern
+ * comes, so that it is sought in those directories alone whose turn comes.
+ */
 static void add_walk_by_rank(const struct resolving *r, pf_text *sql)
 {
 	static const char order[] = "q.rank_order DESC, q.id";
 
 	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT d.scope, ");
 	add_first(r, "rank_order", "q.scope = d.scope", order, sql);
-	pf_text_puts(sql, ", ");
-	add_first(r, "id", "q.scope = d.scope", order, sql);
-	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
+	pf_text_puts(sql, ", " NO_PATTERN " FROM directories d WHERE d.patterns > 0");
 	add_scope(r, "d", sql);
 	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.rank_order, n.id FROM walk w"
 			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
@@ -496,9 +511,7 @@ static void add_first_of_kind(const struct resolving *r, bool trivial, pf_text *
 
 	pf_text_printf(sql, "SELECT d.scope, %s, ", kind);
 	add_first(r, "rank_order", condition, order, sql);
-	pf_text_printf(sql, " - %s, ", kind);
-	add_first(r, "id", condition, order, sql);
-	pf_text_puts(sql, " FROM directories d WHERE d.patterns > 0");
+	pf_text_printf(sql, " - %s, " NO_PATTERN " FROM directories d WHERE d.patterns > 0", kind);
 	add_scope(r, "d", sql);
 }
 
@@ -758,7 +771,9 @@ static void add_components(const struct resolving *r, bool count, pf_text *sql)
 {
 	/* In order, as far as results are wanted. */
 	static const char *const indexes[SORT_COUNT] = {
+		[SORT_CONFIDENCE] = " FROM components c INDEXED BY components_by_confidence WHERE 1",
 		[SORT_RECENT] = " FROM components c INDEXED BY components_by_time WHERE 1",
+		[SORT_SUPPORT] = " FROM components c INDEXED BY components_by_support WHERE 1",
 		[SORT_NAME] = " FROM components c INDEXED BY sqlite_autoindex_components_1 WHERE 1",
 	};
 
@@ -825,6 +840,12 @@ static void count_components_sql(const struct resolving *r, pf_text *sql)
 
 /* ---- running ---- */
 
+/* How many rows of a walk may be directories' beginnings, beside as many patterns as it may go through. */
+static int64_t beginnings_of(const struct resolving *r)
+{
+	return r->directories < r->walk ? r->directories : r->walk;
+}
+
 static void bind(const struct resolving *r, struct query *q)
 {
 	for (int i = 0; i < QUERY_KEYS; i++) {
@@ -846,7 +867,7 @@ static void bind(const struct resolving *r, struct query *q)
 		query_named_text(q, ":words", r->words.bytes);
 	query_named_int(q, ":limit", pf_query_limit(r->query));
 	query_named_int(q, ":pool", pool_of(r));
-	query_named_int(q, ":walk", r->walk);
+	query_named_int(q, ":walk", r->walk + (sort_of(r) == SORT_RECENT ? 0 : beginnings_of(r)));
 	query_named_int(q, ":fill", fill_of(r));
 }
 
@@ -931,7 +952,7 @@ static int count_in_scope(struct resolving *r, pf_err *err)
 		pf_text_puts(&sql, "SELECT sum(k.components) FROM component_places k WHERE 1");
 		add_places(r, &sql);
 	} else {
-		pf_text_puts(&sql, "SELECT sum(d.patterns) FROM directories d WHERE 1");
+		pf_text_puts(&sql, "SELECT sum(d.patterns), count(*) FROM directories d WHERE d.patterns > 0");
 		add_scope(r, "d", &sql);
 	}
 	if (sql.failed)
@@ -941,6 +962,7 @@ static int count_in_scope(struct resolving *r, pf_err *err)
 	int rc = query_row(&q, err);
 
 	*(components ? &r->components : &r->patterns) = rc > 0 ? column_int(&q, 0) : 0;
+	r->directories = rc > 0 && !components ? column_int(&q, 1) : 0;
 	return rc < 0 ? rc : 0;
 }
 

@@ -47,7 +47,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 4): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 5): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
@@ -177,12 +177,13 @@ static void what_lies_beside_is_tolerated(void **state)
 	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
 }
 
-/* Takes away what version 4 brought. */
+/* Takes away what versions 4 and later brought. */
 #define WITHOUT_VERSION_4                                                                                              \
 	"DROP TRIGGER components_placed; DROP TRIGGER components_moved; DROP TRIGGER components_edited;"               \
 	"DROP TABLE component_places; DROP TABLE hand_component_edits;"                                                \
 	"DROP INDEX components_by_place; DROP INDEX components_ranking; DROP INDEX components_by_time;"                \
 	"DROP INDEX code_patterns_support; CREATE INDEX components_by_place ON components (category);"                 \
+	"DROP INDEX components_by_support; DROP INDEX components_by_confidence;"                                       \
 	"ALTER TABLE components DROP COLUMN verdict_bound;"                                                            \
 	"ALTER TABLE text_indexed DROP COLUMN component_id;"
 

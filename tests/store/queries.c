@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "groups.h"
+#include "search.h"
 #include "store-internal.h"
 
 #define IN PF_INCOMING
@@ -379,6 +380,29 @@ static void components_by_every_key(void **state)
 
 /* ---- the order ---- */
 
+/* The components of PATH come through INDEX in their order, so that the first few cost no more where there are many. */
+static void assert_plan_has(struct fixture *f, const char *path, const char *index)
+{
+	pf_query *query = parse(f, path);
+	pf_text sql = { 0 }, plan = { 0 };
+	LEASE lease = { 0 };
+	sqlite3_stmt *stmt;
+
+	pf_text_puts(&sql, "EXPLAIN QUERY PLAN ");
+	assert_ok(f, retrieval_sql(f->store, query, RETRIEVE_BEST, 0, &sql, &f->err));
+	assert_ok(f, lease_begin(f->store, &lease, &f->err));
+	assert_int_equal(sqlite3_prepare_v2(lease.conn->db, sql.bytes, -1, &stmt, NULL), SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW)
+		pf_text_printf(&plan, "%s\n", (const char *)sqlite3_column_text(stmt, 3));
+	sqlite3_finalize(stmt);
+	/* Sorted are, once, the few. */
+	if (!strstr(plan.bytes, index) || strstr(strstr(plan.bytes, "ORDER BY") + 1, "ORDER BY"))
+		fail_msg("%s: %s%s", path, plan.bytes, sql.bytes);
+	pf_text_free(&plan);
+	pf_text_free(&sql);
+	pf_query_free(query);
+}
+
 static void trivial_never_leads(void **state)
 {
 	struct fixture *f = *state;
@@ -467,6 +491,43 @@ static void judged_components_rank(void **state)
 	assert_ok(f, adopt_edits(f));
 	ask_query(f, "of=components/limit=1", RETRIEVE_BEST, RETRIEVAL_FEW, &got);
 	assert_string_equal(got.names[0], "S3DeleteOperator");
+}
+
+/* Where components are many, each order has them from an index, whose first few are those that sorting gives. */
+static void judged_components_in_order(void **state)
+{
+	static const struct {
+		const char *path, *order, *index;
+	} rows[] = {
+		{ "of=components/sort=support", "success_count DESC, pattern_count DESC, id", "components_by_support" },
+		{ "of=components/sort=confidence", "confidence_score DESC, success_count + failure_count DESC, id",
+		  "components_by_confidence" },
+		{ "of=components/sort=recent", "mtime DESC, id DESC", "components_by_time" },
+		{ "of=components/sort=name", "component_name", "sqlite_autoindex_components_1" },
+	};
+	struct fixture *f = *state;
+	struct answer got, expected;
+
+	for (int i = 0; i < 3; i++)
+		assert_ok(f, verdict(f, true, PF_TARGET_COMPONENT, component_id(f, "FramesSensor"), NULL));
+	for (int i = 0; i < 5; i++)
+		assert_ok(f, verdict(f, i > 0, PF_TARGET_COMPONENT, component_id(f, "S3DeleteOperator"), NULL));
+	assert_ok(f, verdict(f, false, PF_TARGET_COMPONENT, component_id(f, "ImageOperator"), NULL));
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (int limit = 1; limit < 7; limit++) {
+			char path[128], sql[256];
+
+			snprintf(path, sizeof path, "%s/limit=%d", rows[i].path, limit);
+			snprintf(sql, sizeof sql, "SELECT id FROM components ORDER BY %s LIMIT %d", rows[i].order,
+				 limit);
+			ask_sql(f, sql, &expected);
+			ask_query(f, path, RETRIEVE_BEST, RETRIEVAL_FEW, &got);
+			same_ids(path, "sorted", &got, &expected);
+			ask_query(f, path, RETRIEVE_BEST, 0, &got);
+			same_ids(path, "by index", &got, &expected);
+		}
+		assert_plan_has(f, rows[i].path, rows[i].index);
+	}
 }
 
 /* Counts that are changed by hand rank once they are adopted. */
@@ -1031,6 +1092,7 @@ static void make_version(struct fixture *f, int version, const char *path)
 	pf_text triggers = { 0 }, sql = { 0 };
 
 	assert_int_equal(sqlite3_open(path, &conn.db), SQLITE_OK);
+	assert_ok(f, search_functions(&conn, &f->err));
 	assert_ok(f, schema_upgrade(&conn, version, &f->err));
 	run_on(conn.db, "SELECT sql FROM sqlite_schema WHERE type = 'trigger'", &triggers);
 	run_on(conn.db, "SELECT 'DROP TRIGGER ' || name FROM sqlite_schema WHERE type = 'trigger'", &sql);
@@ -1052,6 +1114,7 @@ static void make_version(struct fixture *f, int version, const char *path)
 	run_on(conn.db, triggers.bytes, NULL);
 	pf_text_free(&sql);
 	pf_text_free(&triggers);
+	search_free(conn.search);
 	sqlite3_close(conn.db);
 }
 
@@ -1074,7 +1137,7 @@ static void reopen_as(struct fixture *f, int version)
 	if (!f->store)
 		fail_msg("%s", err.why);
 	assert_int_equal(sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	assert_asks(f, "SELECT user_version FROM pragma_user_version", 4);
+	assert_asks(f, "SELECT user_version FROM pragma_user_version", 5);
 	check_invariants(f);
 }
 
@@ -1125,6 +1188,11 @@ static void migrates_from_3(void **state)
 	migrates_from(*state, 3);
 }
 
+static void migrates_from_4(void **state)
+{
+	migrates_from(*state, 4);
+}
+
 /* ---- names of patterns ---- */
 
 static void every_unit_is_known(void **state)
@@ -1156,6 +1224,7 @@ int query_tests(void)
 		TEST(breadth_follows_sightings),
 		TEST(archived_are_not_shown),
 		TEST(judged_components_rank),
+		TEST(judged_components_in_order),
 		TEST(edits_rank),
 		TEST(lift_by_hand),
 		TEST(similarity_by_hand),
@@ -1172,6 +1241,7 @@ int query_tests(void)
 		TEST(migrates_from_1),
 		TEST(migrates_from_2),
 		TEST(migrates_from_3),
+		TEST(migrates_from_4),
 		TEST(every_unit_is_known),
 	};
 
