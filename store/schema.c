@@ -511,23 +511,27 @@ static const char *const version_4[] = {
 	"DELETE FROM hand_texts;",
 	NULL,
 };
-/* Components in every order at the cost of the results. Behind the order, what queries ask for most. */
+/*
+ * Components in every order at the cost of the results. Behind the order, what queries ask for most. And patterns have
+ * fewer words (PATTERN_PARTS).
+ */
 static const char *const version_5[] = {
 	"CREATE INDEX components_by_support ON components (success_count DESC, pattern_count DESC, id, category,"
 	"  component_type, subcategory, complexity_range, failure_count);",
 	"CREATE INDEX components_by_confidence ON components (confidence_score DESC, success_count + failure_count DESC,"
 	"  id, category, component_type, subcategory, complexity_range, success_count, failure_count);",
+
+	/* Made anew when the store is opened. */
+	"INSERT INTO pattern_text (pattern_text) VALUES ('delete-all');",
+	"UPDATE text_indexed SET pattern_id = 0, component_id = 0;",
+	"DELETE FROM hand_texts;",
 	NULL,
 };
 /* clang-format on */
 
 /* migrations[N] makes version N + 1 of version N. */
 static const char *const *const migrations[] = {
-	version_1,
-	version_2,
-	version_3,
-	version_4,
-	version_5,
+	version_1, version_2, version_3, version_4, version_5,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

@@ -8,10 +8,16 @@
 /* SQL for the text of row A, of code_patterns or hand_texts. */
 #define PATTERN_TEXT(a) "pattern_text(" PATTERN_PARTS(a) ")"
 #define PATTERN_PARTS(a)                                                                                               \
-	a ".pattern_type, " a                                                                                          \
-	  ".pattern_name, " STATEMENT(a) ", " PATTERN_DATA(a, "$.template") ", " PATTERN_DATA(a, "$.message")
-/* A class's code is all of the class, which has the words of all its other patterns. */
-#define STATEMENT(a) "CASE " a ".pattern_type WHEN 'structural' THEN NULL ELSE " PATTERN_DATA(a, "$.code") " END"
+	a ".pattern_type, " a ".pattern_name, " STATEMENT(a) ", " SHAPE(a) ", " PATTERN_DATA(a, "$.message")
+/*
+ * What is made of others has not their words, which are in patterns of their own: the code of a class holds all of it,
+ * that of an import every name of the statement, that of parameters and template fields each of them. And the words of
+ * the template of parameters are kinds: required, optional.
+ */
+#define STATEMENT(a)                                                                                                   \
+	"iif(" a ".pattern_name IN ('structural_pattern', 'import_item', 'parameter_ordering_pattern',"                \
+	" 'template_fields_pattern'), NULL, " PATTERN_DATA(a, "$.code") ")"
+#define SHAPE(a) "iif(" a ".pattern_name = 'parameter_ordering_pattern', NULL, " PATTERN_DATA(a, "$.template") ")"
 #define PATTERN_DATA(a, path)                                                                                          \
 	"CASE WHEN json_valid(" a ".pattern_data) THEN json_extract(" a ".pattern_data, '" path "') END"
 

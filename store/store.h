@@ -211,7 +211,9 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
  * counts are their own, pattern_type, pattern_name and with ask for a pattern that they show, text for words of their
  * name or of a pattern that they show. Of patterns: min_success_score asks for a component that shows it, subcategory
  * and library are those of any that does; complexity is that of the component that it was first seen in. The name of
- * that component is none of a pattern's words: what two hundred components show is not about the first of them.
+ * that component is none of a pattern's words: what two hundred components show is not about the first of them. Nor has
+ * a pattern those of others that it is made of: structural_pattern, import_item, parameter_ordering_pattern and
+ * template_fields_pattern have not the words of their code, and of parameters the template says but kinds.
  *
  * Orders; where all else is equal, what was learned first is first:
  *   rank        patterns: not trivial before trivial; then the lower bound of confidence (Wilson 1927), breadth,
