@@ -99,13 +99,6 @@ int query_guide_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err 
 
 /* ---- Narrowing ---- */
 
-static int keep_nothing(void *arg, const pf_result *result)
-{
-	(void)arg;
-	(void)result;
-	return 1;
-}
-
 /* ENOENT where PAIR names what the store does not know; EINVAL where a text has no word. */
 static int check_known(struct pf_fs *fs, const char *pair, pf_err *err)
 {
@@ -118,7 +111,7 @@ static int check_known(struct pf_fs *fs, const char *pair, pf_err *err)
 		if (strncmp(pair, naming[i], strlen(naming[i])) != 0)
 			continue;
 		query = pf_query_narrow(NULL, pair, err);
-		result = query ? pf_store_query(fs->store, query, keep_nothing, NULL, err) : -EINVAL;
+		result = query ? pf_store_query_known(fs->store, query, err) : -EINVAL;
 		pf_query_free(query);
 	}
 	return result < 0 ? result : 0;

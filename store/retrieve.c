@@ -1188,6 +1188,15 @@ int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg
 	return retrieve(store, query, RETRIEVE_BEST, RETRIEVAL_FEW, each, arg, err);
 }
 
+int pf_store_query_known(pf_store *store, const pf_query *query, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+	__attribute__((cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query };
+
+	return rc == 0 ? resolve(&r, err) : rc;
+}
+
 int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };

@@ -304,6 +304,8 @@ typedef struct pf_result {
  */
 int pf_store_query(pf_store *store, const pf_query *query, int (*each)(void *arg, const pf_result *result), void *arg,
 		   pf_err *err);
+/* 0 where pf_store_query would run QUERY: what it names is there; at the cost of looking up these names alone. */
+int pf_store_query_known(pf_store *store, const pf_query *query, pf_err *err);
 /* How many results there are, whatever the limit. */
 int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count, pf_err *err);
 /*

@@ -892,6 +892,15 @@ static void unknown_names(void **state)
 		assert_refused(f, pf_store_query(f->store, query, collect, &got, &f->err), rows[i].code, rows[i].why);
 		f->err = (pf_err){ 0 };
 		assert_refused(f, pf_store_query_count(f->store, query, &count, &f->err), rows[i].code, rows[i].why);
+		f->err = (pf_err){ 0 };
+		assert_refused(f, pf_store_query_known(f->store, query, &f->err), rows[i].code, rows[i].why);
+		pf_query_free(query);
+	}
+	f->err = (pf_err){ 0 };
+	for (size_t i = 0; i < sizeof pattern_rows / sizeof *pattern_rows; i++) {
+		pf_query *query = parse(f, pattern_rows[i].path);
+
+		assert_ok(f, pf_store_query_known(f->store, query, &f->err));
 		pf_query_free(query);
 	}
 }
