@@ -545,14 +545,20 @@ static void add_walk_by_support(const struct resolving *r, pf_text *sql)
 
 static int64_t pool_of(const struct resolving *r);
 
+/* Whether a key may filter what others leave, instead of giving its candidates. */
+static bool may_filter(const struct resolving *r, enum retrieval_how how)
+{
+	if (how != RETRIEVE_BEST || r->source >= 0)
+		return false;
+	return sort_of(r) == SORT_RANK || !is_failing(r) || r->patterns <= r->few;
+}
+
 /* The few that failed are sorted, but by rank; and where there are few patterns at all, they are. */
 static bool may_walk(const struct resolving *r, enum retrieval_how how)
 {
 	enum sort sort = sort_of(r);
 
-	if (how != RETRIEVE_BEST || r->source >= 0)
-		return false;
-	if (r->patterns <= WORTH_WALKING * pool_of(r))
+	if (!may_filter(r, how) || r->patterns <= WORTH_WALKING * pool_of(r))
 		return false;
 	return sort == SORT_RANK || (!is_failing(r) && (sort == SORT_NAME || r->patterns > r->few));
 }
@@ -901,8 +907,9 @@ static bool is_only_source(const struct resolving *r, enum key key)
 
 static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf_err *err)
 {
-	bool may_filter = how == RETRIEVE_BEST && may_walk(r, how);
-	int limit = may_filter ? r->few : INT32_MAX - 1, least = limit;
+	bool filtering = may_filter(r, how);
+	/* To look at more than there are in all is never worth it. */
+	int limit = !filtering ? INT32_MAX - 1 : r->patterns < r->few ? (int)r->patterns : r->few, least = limit;
 
 	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++) {
 		if (said(r, first_sources[i])) {
@@ -915,9 +922,9 @@ static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf
 
 		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW)
 			continue;
-		if (may_filter && i == KEY_TEXT && r->is_frequent)
+		if (filtering && i == KEY_TEXT && r->is_frequent)
 			continue;
-		if (!may_filter && is_only_source(r, (enum key)i)) {
+		if (!filtering && is_only_source(r, (enum key)i)) {
 			r->source = i;
 			return 0;
 		}
