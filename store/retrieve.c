@@ -292,7 +292,7 @@ struct resolving {
 	pf_text with;	      /* the file's name */
 	int source;	      /* the key that gives the candidates, or -1 */
 	int64_t directories;  /* asked for, that hold something */
-	int64_t patterns;     /* in these */
+	int64_t patterns;     /* in these; 0 where it was not asked */
 	int64_t components;   /* in the places asked for */
 	int64_t walk;	      /* how far a walk may go, or how many events back */
 	int64_t found;	      /* by the last walk that yielded too little */
@@ -548,8 +548,10 @@ static int64_t pool_of(const struct resolving *r);
 /* Whether a key may filter what others leave, instead of giving its candidates. */
 static bool may_filter(const struct resolving *r, enum retrieval_how how)
 {
-	if (how != RETRIEVE_BEST || r->source >= 0)
+	if (how == RETRIEVE_SORTED || r->source >= 0)
 		return false;
+	if (how == RETRIEVE_COUNT)
+		return r->patterns > 0;
 	return sort_of(r) == SORT_RANK || !is_failing(r) || r->patterns <= r->few;
 }
 
@@ -558,7 +560,7 @@ static bool may_walk(const struct resolving *r, enum retrieval_how how)
 {
 	enum sort sort = sort_of(r);
 
-	if (!may_filter(r, how) || r->patterns <= WORTH_WALKING * pool_of(r))
+	if (how != RETRIEVE_BEST || !may_filter(r, how) || r->patterns <= WORTH_WALKING * pool_of(r))
 		return false;
 	return sort == SORT_RANK || (!is_failing(r) && (sort == SORT_NAME || r->patterns > r->few));
 }
@@ -924,7 +926,8 @@ static int choose_pattern_source(struct resolving *r, enum retrieval_how how, pf
 			continue;
 		if (filtering && i == KEY_TEXT && r->is_frequent)
 			continue;
-		if (!filtering && is_only_source(r, (enum key)i)) {
+		/* To be counted they are read anyway, where none lies elsewhere. */
+		if ((!filtering || (how == RETRIEVE_COUNT && keys[i].scope)) && is_only_source(r, (enum key)i)) {
 			r->source = i;
 			return 0;
 		}
@@ -947,6 +950,15 @@ static void choose_component_source(struct resolving *r)
 			return;
 		}
 	}
+}
+
+/* Whether a key narrows to directories. */
+static bool is_scoped(const struct resolving *r)
+{
+	for (int i = 0; i < QUERY_KEYS; i++)
+		if (said(r, (enum key)i) && keys[i].scope)
+			return true;
+	return false;
 }
 
 /* How many patterns or components there are, but for the other keys. */
@@ -1209,11 +1221,15 @@ int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count,
 	__attribute__((cleanup(pf_text_free))) pf_text sql = { 0 };
 	LEASE lease = { 0 };
 	int rc = lease_snapshot(store, &lease, err);
-	__attribute__((cleanup(resolving_free))) struct resolving r = { .conn = lease.conn, .query = query };
+	__attribute__((cleanup(resolving_free))) struct resolving r = { .conn = lease.conn,
+									.query = query,
+									.few = INT32_MAX - 1 };
 
 	*count = 0;
 	if (rc == 0)
 		rc = resolve(&r, err);
+	if (rc == 0 && is_scoped(&r))
+		rc = count_in_scope(&r, err);
 	if (rc == 0)
 		rc = choose_source(&r, RETRIEVE_COUNT, err);
 	if (rc < 0)
