@@ -586,7 +586,8 @@ static void log_result(struct writer *w, const struct change *change)
 {
 	int result = change->result;
 
-	if (result == -EIO || result == -ENOSPC || result == -EROFS || result == -EBUSY || result == -ENOMEM) {
+	if (result == -EIO || result == -ENOSPC || result == -EROFS || result == -EBUSY || result == -ENOMEM ||
+	    result == -ENFILE) {
 		if (!w->store_failing)
 			pf_log(PF_LOG_ERROR, "%s failed: %s", ops[change->op].name, change->err.why);
 		w->store_failing = true;

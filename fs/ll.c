@@ -105,6 +105,14 @@ static void reply_attr(fuse_req_t request, struct node node, const struct node_a
 	fuse_reply_attr(request, &st, attr->attr_ms / 1000.0);
 }
 
+/* Says why REQUEST fails, where that is not of the asker's making. */
+static void reply_fault(fuse_req_t request, int result, const char *what, const pf_err *err)
+{
+	if (result < 0 && result != -ENOENT && result != -ESTALE)
+		pf_log(PF_LOG_ERROR, "cannot %s: %s", what, err->code ? err->why : strerror(-result));
+	reply_err(request, result);
+}
+
 /* Decodes INO; replies ENOENT and returns false where it is none of ours. */
 static bool decode(fuse_req_t request, fuse_ino_t ino, struct node *node)
 {
@@ -152,13 +160,18 @@ static void answer_attr(struct change *change, int result)
 	fuse_req_t request = change->request;
 	struct node node;
 	struct node_attr attr;
+	pf_err err = { 0 };
 
-	if (result == 0 && node_from_ino(change->asker_ino, &node))
-		result = node_attr(ll_of(request)->fs, node, &attr, NULL);
-	if (result < 0)
+	if (result < 0) {
 		reply_err(request, result);
-	else
-		reply_attr(request, node, &attr);
+	} else {
+		if (node_from_ino(change->asker_ino, &node))
+			result = node_attr(ll_of(request)->fs, node, &attr, &err);
+		if (result < 0)
+			reply_fault(request, result, "look", &err);
+		else
+			reply_attr(request, node, &attr);
+	}
 	change_free(change);
 }
 
@@ -255,15 +268,16 @@ static void ll_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info
 {
 	struct node node;
 	struct node_attr attr;
+	pf_err err = { 0 };
 	int result;
 
 	(void)fi;
 	count(request, REQUEST_GETATTR);
 	if (!decode(request, ino, &node))
 		return;
-	result = node_attr(ll_of(request)->fs, node, &attr, NULL);
+	result = node_attr(ll_of(request)->fs, node, &attr, &err);
 	if (result < 0)
-		reply_err(request, result);
+		reply_fault(request, result, "look", &err);
 	else
 		reply_attr(request, node, &attr);
 }
@@ -271,16 +285,17 @@ static void ll_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info
 static void ll_readlink(fuse_req_t request, fuse_ino_t ino)
 {
 	pf_text text = { 0 };
+	pf_err err = { 0 };
 	struct node node;
 	int result;
 
 	count(request, REQUEST_READLINK);
 	if (!decode(request, ino, &node))
 		return;
-	result = node_read(ll_of(request)->fs, node, 0, SIZE_MAX, &text, NULL);
+	result = node_read(ll_of(request)->fs, node, 0, SIZE_MAX, &text, &err);
 	pf_text_add(&text, "", 0);
 	if (result < 0 || text.failed)
-		reply_err(request, result < 0 ? result : -ENOMEM);
+		reply_fault(request, result < 0 ? result : -ENOMEM, "read a link", &err);
 	else
 		fuse_reply_readlink(request, text.bytes);
 	pf_text_free(&text);
@@ -324,10 +339,8 @@ static void ll_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 	if (!decode(request, ino, &node))
 		return;
 	result = node_read(ll->fs, node, offset, size, &text, &err);
-	if (result < 0 && result != -ENOENT && result != -ESTALE)
-		pf_log(PF_LOG_ERROR, "cannot read: %s", err.why);
 	if (result < 0 || text.failed)
-		reply_err(request, result < 0 ? result : -ENOMEM);
+		reply_fault(request, result < 0 ? result : -ENOMEM, "read", &err);
 	else
 		fuse_reply_buf(request, text.bytes, text.len);
 	readahead_asked(ll->fs->readahead, node, fs_monotonic());
@@ -406,10 +419,8 @@ static void list(fuse_req_t request, fuse_ino_t ino, size_t size, off_t cookie, 
 	if (!list_dots(&listing, cookie))
 		result = node_list(ll_of(request)->fs, listing.dir, cookie > DOTS ? cookie - DOTS : 0, &listing.base,
 				   &err);
-	if (result < 0 && result != -ENOENT && result != -ESTALE)
-		pf_log(PF_LOG_ERROR, "cannot list: %s", err.why);
 	if (result < 0)
-		reply_err(request, result);
+		reply_fault(request, result, "list", &err);
 	else
 		fuse_reply_buf(request, listing.buffer, listing.len);
 	free(listing.buffer);
@@ -432,13 +443,14 @@ static void ll_readdirplus(fuse_req_t request, fuse_ino_t ino, size_t size, off_
 static void ll_statfs(fuse_req_t request, fuse_ino_t ino)
 {
 	struct statvfs out;
+	pf_err err = { 0 };
 	int result;
 
 	(void)ino;
 	count(request, REQUEST_STATFS);
-	result = pf_store_statvfs(ll_of(request)->fs->store, &out, NULL);
+	result = pf_store_statvfs(ll_of(request)->fs->store, &out, &err);
 	if (result < 0) {
-		reply_err(request, result);
+		reply_fault(request, result, "tell the free space", &err);
 		return;
 	}
 	out.f_namemax = NAME_MAX;

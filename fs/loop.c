@@ -11,6 +11,8 @@
 
 #include "log.h"
 
+enum { NO_MEMORY_MS = 100 }; /* until it is tried again */
+
 struct loop {
 	struct fuse_session *session; /* borrowed */
 	unsigned max_threads;
@@ -59,8 +61,8 @@ static void end(struct loop *loop, int result)
 	signal_event(loop->ended);
 }
 
-/* Leading: the next request, in BUFFER. False where there is none any more. */
-static bool receive(struct loop *loop, struct fuse_buf *buffer)
+/* Leading: the next request, in BUFFER. 0 where there is none any more; -ENOMEM where there was no memory for it. */
+static int receive(struct loop *loop, struct fuse_buf *buffer)
 {
 	struct pollfd fds[] = { { .fd = fuse_session_fd(loop->session), .events = POLLIN },
 				{ .fd = loop->stop, .events = POLLIN } };
@@ -68,8 +70,8 @@ static bool receive(struct loop *loop, struct fuse_buf *buffer)
 	while (!loop->over) {
 		int got = fuse_session_receive_buf(loop->session, buffer);
 
-		if (got > 0)
-			return true;
+		if (got > 0 || got == -ENOMEM)
+			return got;
 		if (got == 0) {
 			end(loop, 0);
 		} else if (got == -EAGAIN) {
@@ -81,7 +83,7 @@ static bool receive(struct loop *loop, struct fuse_buf *buffer)
 			end(loop, got);
 		}
 	}
-	return false;
+	return 0;
 }
 
 static void *thread_main(void *arg);
@@ -105,19 +107,21 @@ static void *thread_main(void *arg)
 {
 	struct loop *loop = arg;
 	struct fuse_buf buffer = { 0 };
-	bool got;
+	int got;
 
 	do {
 		pthread_mutex_lock(&loop->lead);
 		count_idle(loop, -1);
 		got = receive(loop, &buffer);
-		if (got)
+		if (got > 0)
 			find_successor(loop);
 		pthread_mutex_unlock(&loop->lead);
-		if (got) {
+		if (got > 0)
 			fuse_session_process_buf(loop->session, &buffer);
+		else if (got < 0)
+			usleep(NO_MEMORY_MS * 1000); /* meanwhile others may lead, that have their memory already */
+		if (got)
 			count_idle(loop, 1);
-		}
 	} while (got);
 	free(buffer.mem);
 	return NULL;

@@ -14,15 +14,44 @@ int no_memory(pf_err *err)
 	return pf_fail(err, ENOMEM, "out of memory");
 }
 
-/* What the system said where SQLite only knows that input or output failed. */
-static int system_code(struct connection *conn, int otherwise)
+/* Of the last call that failed for the database (SQLITE_FCNTL_FILE_POINTER) or its log (…JOURNAL_POINTER). */
+static int file_failure(sqlite3 *db, int which)
 {
-	int code = conn && conn->db ? sqlite3_system_errno(conn->db) : 0;
+	sqlite3_file *file = NULL;
+	int code = 0;
+
+	if (sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+		file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &code);
+	return code;
+}
+
+/* The system's reason; 0 where it was not the system that failed. SQLite keeps none of a failed COMMIT's. */
+static int system_failure(struct connection *conn, int rc)
+{
+	int code;
+
+	if (((rc & 0xff) != SQLITE_IOERR && (rc & 0xff) != SQLITE_CANTOPEN) || !conn || !conn->db)
+		return 0;
+	code = sqlite3_system_errno(conn->db);
+	if (!code && (rc & 0xff) == SQLITE_IOERR)
+		code = file_failure(conn->db, SQLITE_FCNTL_JOURNAL_POINTER);
+	if (!code && (rc & 0xff) == SQLITE_IOERR)
+		code = file_failure(conn->db, SQLITE_FCNTL_FILE_POINTER);
+	return code;
+}
+
+/* What the system said where SQLite only knows that input or output failed. */
+static int system_code(struct connection *conn, int rc, int otherwise)
+{
+	int code = system_failure(conn, rc);
 
 	switch (code) {
 	case ENOSPC:
 	case EDQUOT:
 		return ENOSPC;
+	case EMFILE:
+		return ENFILE; /* not the asker's files */
+	case ENFILE:
 	case EROFS:
 	case EACCES:
 	case EISDIR:
@@ -54,7 +83,7 @@ static int errno_of(struct connection *conn, int rc)
 	case SQLITE_NOTADB:
 		return EUCLEAN;
 	default:
-		return system_code(conn, EIO);
+		return system_code(conn, rc, EIO);
 	}
 }
 
@@ -62,6 +91,7 @@ int connection_fail(struct connection *conn, int rc, pf_err *err)
 {
 	int code = errno_of(conn, rc);
 	const char *words = conn && conn->db ? sqlite3_errmsg(conn->db) : sqlite3_errstr(rc);
+	int system;
 
 	if (code == EBUSY)
 		return pf_fail(err, code, "another process has held the database's write lock for %d seconds",
@@ -71,6 +101,9 @@ int connection_fail(struct connection *conn, int rc, pf_err *err)
 			       "%s: the database is corrupt (%s): restore a backup, or save what can be read with "
 			       "sqlite3's .dump",
 			       conn && conn->db ? sqlite3_db_filename(conn->db, "main") : "?", words);
+	system = system_failure(conn, rc);
+	if (system)
+		return pf_fail(err, code, "the database failed: %s: %s (SQLite %d)", words, strerror(system), rc);
 	return pf_fail(err, code, "the database failed: %s (SQLite %d)", words, rc);
 }
 

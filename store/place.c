@@ -24,7 +24,8 @@ enum { LINKS = 40 }; /* as many as Linux follows */
 struct walk {
 	int dir;		 /* where it has come to; owned */
 	int links;		 /* followed so far */
-	char rest[PATH_MAX];	 /* still to go: nothing, or from a slash on; at the beginning any path */
+	char path[PATH_MAX];	 /* as far as it is known */
+	size_t at;		 /* what is from there on is still to go */
 	char name[NAME_MAX + 1]; /* the next one */
 };
 
@@ -43,28 +44,31 @@ static bool go_to(struct walk *w, const char *name)
 
 static bool next_name(struct walk *w)
 {
-	size_t start = strspn(w->rest, "/"), len = strcspn(w->rest + start, "/");
+	size_t len;
 
+	w->at += strspn(w->path + w->at, "/");
+	len = strcspn(w->path + w->at, "/");
 	if (len == 0 || len > NAME_MAX)
 		return false;
-	memcpy(w->name, w->rest + start, len);
+	memcpy(w->name, w->path + w->at, len);
 	w->name[len] = '\0';
-	memmove(w->rest, w->rest + start + len, strlen(w->rest + start + len) + 1);
+	w->at += len;
 	return true;
 }
 
 /* Where the link leads, before what is still to go. */
 static bool follow(struct walk *w)
 {
-	char target[PATH_MAX];
-	ssize_t len = readlinkat(w->dir, w->name, target, sizeof target);
-	size_t rest = strlen(w->rest) + 1;
+	char path[PATH_MAX];
+	ssize_t len = readlinkat(w->dir, w->name, path, sizeof path);
+	size_t rest = strlen(w->path + w->at) + 1;
 
-	if (len <= 0 || (size_t)len + rest > sizeof w->rest || ++w->links > LINKS)
+	if (len <= 0 || (size_t)len + rest > sizeof path || ++w->links > LINKS)
 		return false;
-	memmove(w->rest + len, w->rest, rest);
-	memcpy(w->rest, target, (size_t)len);
-	return w->rest[0] != '/' || go_to(w, "/");
+	memcpy(path + len, w->path + w->at, rest);
+	memcpy(w->path, path, (size_t)len + rest);
+	w->at = 0;
+	return path[0] != '/' || go_to(w, "/");
 }
 
 static int judge(const char *path, const char *name, const struct stat *above, const struct stat *st, pf_err *err)
@@ -119,9 +123,9 @@ int place_judge(const char *path, pf_err *err)
 	struct walk w = { .dir = AT_FDCWD };
 	int rc = 1;
 
-	if (strlen(path) >= sizeof w.rest || !go_to(&w, path[0] == '/' ? "/" : "."))
+	if (strlen(path) >= sizeof w.path || !go_to(&w, path[0] == '/' ? "/" : "."))
 		return 0;
-	strcpy(w.rest, path);
+	strcpy(w.path, path);
 	while (rc > 0 && next_name(&w))
 		rc = step(&w, path, err);
 	close(w.dir);
