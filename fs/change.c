@@ -72,6 +72,7 @@ struct writer {
 	size_t extractor_count;
 
 	pthread_t thread, notifier;
+	bool started; /* they run, or ran */
 	/* The writer thread's own: */
 	int64_t seen;	    /* the change feed up to here has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
@@ -934,7 +935,6 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 {
 	struct writer *w = calloc(1, sizeof *w);
 	pthread_condattr_t monotonic;
-	int result;
 
 	if (!w) {
 		pf_fail(err, ENOMEM, "no memory to start");
@@ -955,40 +955,45 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	pthread_cond_init(&w->queued, &monotonic);
 	pthread_cond_init(&w->noticed, &monotonic);
 	pthread_condattr_destroy(&monotonic);
-	result = thread_start(&w->notifier, notifier_main, w);
-	if (result == 0) {
-		result = thread_start(&w->thread, writer_main, w);
-		if (result)
-			pthread_cancel(w->notifier);
-	}
-	if (result) {
-		pf_fail(err, result, "cannot start a thread: %s", strerror(result));
-		free(w);
-		return NULL;
-	}
 	return w;
 }
 
-void writer_set_kernel(struct writer *w, const struct kernel_ops *kernel, void *arg)
+static void end_notifier(struct writer *w)
 {
+	pthread_mutex_lock(&w->lock);
+	w->stop_notices = true;
+	pthread_cond_signal(&w->noticed);
+	pthread_mutex_unlock(&w->lock);
+	pthread_join(w->notifier, NULL);
+}
+
+int writer_start(struct writer *w, const struct kernel_ops *kernel, void *arg, pf_err *err)
+{
+	int result;
+
 	w->kernel_arg = arg;
 	w->kernel = kernel;
+	result = thread_start(&w->notifier, notifier_main, w);
+	if (result == 0) {
+		result = thread_start(&w->thread, writer_main, w);
+		if (result == 0)
+			w->started = true;
+		else
+			end_notifier(w);
+	}
+	return result ? pf_fail(err, result, "cannot start a thread: %s", strerror(result)) : 0;
 }
 
 void writer_stop(struct writer *w)
 {
-	if (w->stop)
+	if (!w->started || w->stop)
 		return;
 	pthread_mutex_lock(&w->lock);
 	w->stop = true;
 	pthread_cond_signal(&w->queued);
 	pthread_mutex_unlock(&w->lock);
 	pthread_join(w->thread, NULL);
-	pthread_mutex_lock(&w->lock);
-	w->stop_notices = true;
-	pthread_cond_signal(&w->noticed);
-	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->notifier, NULL);
+	end_notifier(w);
 }
 
 void writer_free(struct writer *w)

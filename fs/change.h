@@ -113,14 +113,16 @@ struct kernel_ops {
 };
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err);
-void writer_set_kernel(struct writer *writer, const struct kernel_ops *ops, void *arg);
+/* Starts its threads, which tell the kernel by OPS: before the first request, and not before fork(). */
+int writer_start(struct writer *writer, const struct kernel_ops *ops, void *arg, pf_err *err);
 /* Tells the kernel at once that NODE's attributes, and its pages or listing, are stale. Any thread. */
 void writer_tell(struct writer *writer, uint64_t ino);
 /* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
 void writer_submit(struct writer *writer, struct change *change);
 /*
- * Carries out what is queued, answers all, and ends; what is submitted from now on is answered -ENOTCONN. Its notices may
- * wait for requests that are still to be served, so others must serve meanwhile. One thread calls it; again is fine.
+ * Carries out what is queued, answers all, and ends; what is submitted from now on is answered -ENOTCONN. Its notices
+ * may wait for requests that are still to be served, so others must serve meanwhile. One thread calls it; again is
+ * fine.
  */
 void writer_stop(struct writer *writer);
 /* Stops it. Nobody may use it any more. NULL is fine. */

@@ -55,10 +55,11 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	return fs;
 }
 
-void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg)
+int fs_start(struct pf_fs *fs, const struct kernel_ops *ops, void *arg, pf_err *err)
 {
-	writer_set_kernel(fs->writer, ops, arg);
-	readahead_set_kernel(fs->readahead, ops, arg);
+	int result = readahead_start(fs->readahead, ops, arg, err);
+
+	return result < 0 ? result : writer_start(fs->writer, ops, arg, err);
 }
 
 void fs_stop(struct pf_fs *fs)

@@ -24,13 +24,13 @@ struct pf_fs {
 	struct writer *writer;	     /* owned; read-only, it only follows what others write */
 };
 
-/* Takes STORE over, also on failure. Starts the writer's threads: not before fork(). */
+/* Takes STORE over, also on failure. */
 struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read_only, pf_err *err);
-/* Tells the kernel of changes by OPS; before the first request. */
-void fs_set_kernel(struct pf_fs *fs, const struct kernel_ops *ops, void *arg);
+/* Starts the threads, which tell the kernel by OPS: before the first request, and not before fork(). */
+int fs_start(struct pf_fs *fs, const struct kernel_ops *ops, void *arg, pf_err *err);
 /*
- * Commits what is queued and what is in drafts, answers, and ends the writer's threads. Requests must be served meanwhile
- * (change.h) and may be afterwards: those that change something fail.
+ * Commits what is queued and what is in drafts, answers, and ends the writer's threads. Requests must be served
+ * meanwhile (change.h) and may be afterwards: those that change something fail.
  */
 void fs_stop(struct pf_fs *fs);
 /* Stops, and closes the store. Nobody may be served any more. NULL is fine. */

@@ -271,8 +271,10 @@ static int serve(struct options *options, struct ll *ll, bool read_only, pf_err 
 	if (fuse_session_mount(ll->session, options->mountpoint) < 0) {
 		result = pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
 	} else {
-		fs_set_kernel(ll->fs, &ll_kernel_ops, ll);
-		result = serve_mounted(ll, signals, err);
+		/* Threads only now, for mounting may fork. */
+		result = fs_start(ll->fs, &ll_kernel_ops, ll, err);
+		if (result == 0)
+			result = serve_mounted(ll, signals, err);
 		fuse_session_unmount(ll->session);
 	}
 	fs_free(ll->fs);

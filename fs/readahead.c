@@ -40,12 +40,13 @@ struct run {
 
 struct readahead {
 	struct pf_fs *fs; /* borrowed */
+	const struct kernel_ops *kernel;
+	void *kernel_arg;
 	pthread_t thread;
+	bool started; /* it runs, or ran */
 
 	pthread_mutex_t lock; /* guards what follows, up to the thread's own */
 	pthread_cond_t wanted, handed;
-	const struct kernel_ops *kernel; /* NULL: nobody to hand anything to */
-	void *kernel_arg;
 	struct asked queue[QUEUE];
 	unsigned first, count;
 	int64_t asked_at;      /* the last document that was asked for */
@@ -64,7 +65,7 @@ void readahead_asked(struct readahead *ra, struct node node, int64_t now)
 		return;
 	pthread_mutex_lock(&ra->lock);
 	/* The first one says nothing yet. */
-	if (now - ra->asked_at < SOON && ra->count < QUEUE && ra->kernel) {
+	if (now - ra->asked_at < SOON && ra->count < QUEUE) {
 		ra->queue[(ra->first + ra->count++) % QUEUE] = (struct asked){ version_row(node), now };
 		if (ra->count == 1)
 			pthread_cond_signal(&ra->wanted);
@@ -240,7 +241,6 @@ static void *readahead_main(void *arg)
 struct readahead *readahead_new(struct pf_fs *fs, pf_err *err)
 {
 	struct readahead *ra = calloc(1, sizeof *ra);
-	int result;
 
 	if (!ra) {
 		pf_fail(err, ENOMEM, "no memory to start");
@@ -251,29 +251,26 @@ struct readahead *readahead_new(struct pf_fs *fs, pf_err *err)
 	pthread_mutex_init(&ra->lock, NULL);
 	pthread_cond_init(&ra->wanted, NULL);
 	pthread_cond_init(&ra->handed, NULL);
-	result = thread_start(&ra->thread, readahead_main, ra);
-	if (result == 0)
-		return ra;
-	pf_fail(err, result, "cannot start a thread: %s", strerror(result));
-	pthread_cond_destroy(&ra->wanted);
-	pthread_cond_destroy(&ra->handed);
-	pthread_mutex_destroy(&ra->lock);
-	free(ra);
-	return NULL;
+	return ra;
 }
 
-void readahead_set_kernel(struct readahead *ra, const struct kernel_ops *ops, void *arg)
+int readahead_start(struct readahead *ra, const struct kernel_ops *ops, void *arg, pf_err *err)
 {
-	pthread_mutex_lock(&ra->lock);
+	int result;
+
 	ra->kernel_arg = arg;
 	ra->kernel = ops;
-	pthread_mutex_unlock(&ra->lock);
+	result = thread_start(&ra->thread, readahead_main, ra);
+	ra->started = result == 0;
+	return result ? pf_fail(err, result, "cannot start a thread: %s", strerror(result)) : 0;
 }
 
 void readahead_stop(struct readahead *ra)
 {
 	bool stopped;
 
+	if (!ra->started)
+		return;
 	pthread_mutex_lock(&ra->lock);
 	stopped = ra->stop;
 	ra->stop = true;

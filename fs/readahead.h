@@ -31,10 +31,9 @@
 struct kernel_ops;
 struct readahead;
 
-/* Starts the thread: not before fork(). */
 struct readahead *readahead_new(struct pf_fs *fs, pf_err *err);
-/* From here on documents are handed over by OPS (change.h), whose arg is ARG. */
-void readahead_set_kernel(struct readahead *readahead, const struct kernel_ops *ops, void *arg);
+/* Starts the thread, which hands documents over by OPS (change.h): before the first request, and not before fork(). */
+int readahead_start(struct readahead *readahead, const struct kernel_ops *ops, void *arg, pf_err *err);
 /* Ends the thread, which may have to wait for a page that a serving thread gives. */
 void readahead_stop(struct readahead *readahead);
 /* Stops, and frees. NULL is fine. */

@@ -202,7 +202,8 @@ static int setup(void **state)
 		fail_msg("%s", err.why);
 	pthread_mutex_init(&f->kernel.lock, NULL);
 	pthread_cond_init(&f->kernel.moved, NULL);
-	fs_set_kernel(f->fs, &fake_kernel, f);
+	if (fs_start(f->fs, &fake_kernel, f, &err) < 0)
+		fail_msg("%s", err.why);
 	type = look_up(f, look_up(f, NODE_ROOT_ID, "general"), "operator");
 	f->scope = look_up(f, type, "validation").id;
 	assert_int_equal(node_list(f->fs, (struct node){ NODE_SCOPE, f->scope }, 0, &all.base, &err), 0);
