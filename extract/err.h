@@ -11,7 +11,7 @@
 
 typedef struct pf_err {
 	int code;      /* a positive errno value; 0 while nothing failed */
-	char why[768]; /* one line, no newline at its end, always UTF-8 where its arguments are */
+	char why[768]; /* one line of UTF-8: control characters and other bytes of its arguments are `?` */
 } pf_err;
 
 /* Records CODE (a positive errno) and the sentence; returns -CODE, or minus the code that won. */

@@ -327,28 +327,37 @@ int call_cat(struct pf_fs *fs, const char *path, pf_text *out, pf_err *err)
 	return result;
 }
 
-int call_echo(struct pf_fs *fs, const char *path, const char *text, pf_err *err)
+int call_create(struct pf_fs *fs, const char *path, mode_t mode, struct node *node, pf_err *err)
 {
-	struct node dir, node;
+	struct node dir;
 	struct node_attr attr;
 	pf_err missing = { 0 };
 	const char *name;
-	int result = call_parent(fs, path, &dir, &name, err), closed;
+	int result = call_parent(fs, path, &dir, &name, err);
 
 	if (result < 0)
 		return result;
-	result = call_lookup(fs, dir, name, &node, &attr, &missing);
+	result = call_lookup(fs, dir, name, node, &attr, &missing);
 	if (result == -ENOENT)
-		result = call_make(fs, dir, name, S_IFREG | 0644, &node, err);
+		result = call_make(fs, dir, name, S_IFREG | mode, node, err);
 	else if (result < 0)
 		pf_fail(err, -result, "%s", missing.why);
-	else
-		result = call_setattr(fs, node, 0, false, 0, NULL, err);
 	call_forget(fs, dir, 1);
+	return result;
+}
+
+int call_echo(struct pf_fs *fs, const char *path, const char *text, pf_err *err)
+{
+	struct node node;
+	int result = call_create(fs, path, 0644, &node, err), closed;
+
+	if (result == 0)
+		result = call_setattr(fs, node, 0, false, 0, NULL, err);
+	if (result == 0)
+		result = call_write(fs, node, text, strlen(text), 0, err);
 	if (result < 0)
 		return result;
-	result = call_write(fs, node, text, strlen(text), 0, err);
 	closed = call_flush(fs, node, err);
 	call_forget(fs, node, 1);
-	return result < 0 ? result : closed;
+	return closed;
 }

@@ -41,6 +41,8 @@ int call_rename(struct pf_fs *fs, struct node dir, const char *name, struct node
 int call_walk(struct pf_fs *fs, const char *path, struct node *node, struct node_attr *attr, pf_err *err);
 /* cat, readlink; appended. */
 int call_cat(struct pf_fs *fs, const char *path, pf_text *out, pf_err *err);
+/* open(PATH, O_CREAT): the file, made where it is not there. */
+int call_create(struct pf_fs *fs, const char *path, mode_t mode, struct node *node, pf_err *err);
 /* echo -n TEXT >PATH: the file is made where it is not there, cut, written and closed. */
 int call_echo(struct pf_fs *fs, const char *path, const char *text, pf_err *err);
 /* The node that PATH's last name is in, to be forgotten, and that name. */

@@ -562,24 +562,12 @@ static int cat(struct scene *s, const char *path)
 /* cp, in the parts that it has. */
 static int copy(struct scene *s, const char *path, const char *text)
 {
-	struct node dir, node;
-	struct node_attr attr;
-	pf_err missing = { 0 };
-	const char *name;
-	int rc = call_parent(s->fs, path, &dir, &name, err_of(s));
+	struct node node;
+	int rc = call_create(s->fs, path, 0644, &node, err_of(s));
 
-	if (rc < 0)
-		return rc;
-	rc = call_lookup(s->fs, dir, name, &node, &attr, &missing);
-	if (rc == -ENOENT)
-		rc = call_make(s->fs, dir, name, S_IFREG | 0644, &node, err_of(s));
-	else if (rc < 0)
-		pf_fail(err_of(s), -rc, "%s", missing.why);
-	call_forget(s->fs, dir, 1);
 	if (rc < 0 || ends_here(s))
 		return rc;
-	if (rc == 0)
-		rc = call_setattr(s->fs, node, 0, false, 0, NULL, err_of(s));
+	rc = call_setattr(s->fs, node, 0, false, 0, NULL, err_of(s));
 	if (rc < 0 || ends_here(s))
 		return rc;
 	rc = call_write(s->fs, node, text, strlen(text), 0, err_of(s));
@@ -612,18 +600,11 @@ static int copy_text(struct scene *s, const char *path)
 
 static int make_and_sync(struct scene *s, const char *path)
 {
-	struct node dir, node;
-	const char *name;
-	int rc = call_parent(s->fs, path, &dir, &name, err_of(s));
+	struct node node;
+	int rc = call_create(s->fs, path, 0600, &node, err_of(s));
 
-	if (rc < 0)
+	if (rc < 0 || ends_here(s))
 		return rc;
-	rc = call_make(s->fs, dir, name, S_IFREG | 0600, &node, err_of(s));
-	call_forget(s->fs, dir, 1);
-	if (rc < 0)
-		return rc == -EEXIST ? 0 : rc;
-	if (ends_here(s))
-		return 0;
 	rc = call_write(s->fs, node, "abc", 3, 2, err_of(s));
 	if (rc < 0 || ends_here(s))
 		return rc;
