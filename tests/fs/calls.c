@@ -14,8 +14,13 @@ struct pf_fs *calls_mount(const char *path, pf_err *err)
 {
 	pf_store_options options = { .sync = PF_SYNC_NORMAL };
 	pf_store *store = pf_store_open(path, &options, err);
+	struct pf_fs *fs = store ? fs_new(store, &options.limits, false, err) : NULL;
 
-	return store ? fs_new(store, &options.limits, false, err) : NULL;
+	if (fs && fs_start(fs, NULL, NULL, err) < 0) {
+		fs_free(fs);
+		return NULL;
+	}
+	return fs;
 }
 
 void calls_unmount(struct pf_fs *fs)
