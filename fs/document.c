@@ -81,6 +81,7 @@ int document_results(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, co
 
 	if (document_results_kept(fs, kind, owner, moment, resume, results))
 		return 0;
+	fs_lengthy(fs);
 	/* similar/ does not say how many more there are. */
 	result = results_collect(fs->store, query, kind != NODE_SIMILAR, &block, err);
 	if (result == 0)
@@ -384,6 +385,7 @@ static int render(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struc
 	struct moment after = *moment;
 	int result, tries = 0;
 
+	fs_lengthy(fs);
 	do {
 		*moment = after;
 		pf_text_reset(out);

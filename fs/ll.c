@@ -25,6 +25,7 @@
 
 #include "incoming.h"
 #include "log.h"
+#include "loop.h"
 #include "readahead.h"
 
 static struct ll *ll_of(fuse_req_t request)
@@ -175,11 +176,12 @@ static void answer_attr(struct change *change, int result)
 	change_free(change);
 }
 
-/* A change for REQUEST; replies ENOMEM where there is none. */
+/* A change for REQUEST; replies ENOMEM where there is none. What comes of it may take long. */
 static struct change *start_change(fuse_req_t request, void (*answer)(struct change *, int))
 {
 	struct change *change = change_new();
 
+	loop_step_down();
 	if (!change) {
 		fuse_reply_err(request, ENOMEM);
 		return NULL;

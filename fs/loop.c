@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -11,7 +12,16 @@
 
 #include "log.h"
 
-enum { NO_MEMORY_MS = 100 }; /* until it is tried again */
+enum {
+	AWAKE_NS = 50 * 1000,	  /* for how long who leads waits awake for the next request */
+	CROWDED_NS = 1000 * 1000, /* who waits awake for so long was not let run */
+	BRIEF_NS = 200 * 1000,	  /* a request that takes longer is none for who leads */
+	/* How many requests go by until waiting awake is tried again: */
+	PATIENCE_MIN = 8,	 /* it was in vain once */
+	PATIENCE_CROWDED = 1024, /* the machine has more to do */
+	PATIENCE_MAX = 8 * 1024, /* however often it was */
+	NO_MEMORY_MS = 100,	 /* until it is tried again */
+};
 
 struct loop {
 	struct fuse_session *session; /* borrowed */
@@ -24,10 +34,18 @@ struct loop {
 	unsigned count;
 	bool over; /* no thread takes the lead any more */
 	int result;
+	int64_t answered_at; /* ns, monotonic; the last request that who leads carried out */
+	unsigned patience;   /* 0: waiting awake is worth it */
+	unsigned asleep;     /* so many requests go by before it is tried */
 
 	pthread_mutex_t lock; /* guards the next; may be taken by who leads */
 	unsigned idle;	      /* threads that want to lead */
+
+	atomic_bool stopping; /* whoever leads ends */
+	atomic_bool lengthy;  /* the last request took long */
 };
+
+static _Thread_local struct loop *leading; /* what the thread leads, or NULL */
 
 static void count_idle(struct loop *loop, int by)
 {
@@ -61,29 +79,75 @@ static void end(struct loop *loop, int result)
 	signal_event(loop->ended);
 }
 
-/* Leading: the next request, in BUFFER. 0 where there is none any more; -ENOMEM where there was no memory for it. */
-static int receive(struct loop *loop, struct fuse_buf *buffer)
+/*
+ * Leading: to be awake was in vain, for the next request was not there in time. Or this thread did not run all the
+ * time, for more want to than there are CPUs; then who sleeps is served first, and who does not has to wait its turn.
+ */
+static void grow_patience(struct loop *loop, int64_t waited)
+{
+	unsigned least = waited < CROWDED_NS ? PATIENCE_MIN : PATIENCE_CROWDED;
+
+	loop->patience *= 2;
+	if (loop->patience < least)
+		loop->patience = least;
+	if (loop->patience > PATIENCE_MAX)
+		loop->patience = PATIENCE_MAX;
+	loop->asleep = loop->patience;
+}
+
+/* Leading, with nothing to do since the last request was answered: whether to look again. */
+static bool stay_awake(struct loop *loop)
+{
+	int64_t waited;
+
+	if (loop->asleep || !loop->answered_at)
+		return false;
+	waited = fs_monotonic() - loop->answered_at;
+	if (waited < AWAKE_NS)
+		return true;
+	grow_patience(loop, waited);
+	return false;
+}
+
+/* Leading: waits for a request, or for the end. */
+static void wait_asleep(struct loop *loop)
 {
 	struct pollfd fds[] = { { .fd = fuse_session_fd(loop->session), .events = POLLIN },
 				{ .fd = loop->stop, .events = POLLIN } };
 
-	while (!loop->over) {
+	if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		end(loop, -errno);
+}
+
+/* Leading: the next request, in BUFFER. 0 where there is none any more; -ENOMEM where there was no memory for it. */
+static int receive(struct loop *loop, struct fuse_buf *buffer)
+{
+	if (loop->asleep)
+		wait_asleep(loop);
+	while (!loop->over && !atomic_load_explicit(&loop->stopping, memory_order_relaxed)) {
 		int got = fuse_session_receive_buf(loop->session, buffer);
 
 		if (got > 0 || got == -ENOMEM)
 			return got;
-		if (got == 0) {
+		if (got == 0)
 			end(loop, 0);
-		} else if (got == -EAGAIN) {
-			if (poll(fds, 2, -1) < 0 && errno != EINTR)
-				end(loop, -errno);
-			else if (fds[1].revents)
-				loop->over = true;
-		} else if (got != -EINTR) {
+		else if (got != -EAGAIN && got != -EINTR)
 			end(loop, got);
-		}
+		else if (!stay_awake(loop))
+			wait_asleep(loop);
 	}
 	return 0;
+}
+
+/* Leading: a request is there, at NOW. */
+static void learn(struct loop *loop, int64_t now)
+{
+	if (loop->asleep)
+		loop->asleep--;
+	else if (loop->answered_at && now - loop->answered_at < AWAKE_NS)
+		loop->patience = 0;
+	else if (loop->answered_at)
+		grow_patience(loop, now - loop->answered_at);
 }
 
 static void *thread_main(void *arg);
@@ -102,27 +166,61 @@ static bool find_successor(struct loop *loop)
 	return false;
 }
 
+void loop_step_down(void)
+{
+	struct loop *loop = leading;
+
+	if (!loop)
+		return;
+	leading = NULL;
+	find_successor(loop);
+	pthread_mutex_unlock(&loop->lead);
+}
+
+static void carry_out(struct loop *loop, const struct fuse_buf *buffer)
+{
+	int64_t start = fs_monotonic(), now;
+	bool lengthy = atomic_load_explicit(&loop->lengthy, memory_order_relaxed), led;
+
+	learn(loop, start);
+	if (lengthy)
+		loop_step_down();
+	led = leading != NULL;
+	fuse_session_process_buf(loop->session, buffer);
+	now = fs_monotonic();
+	/* Who stepped down knew that it would take long. */
+	if ((leading || !led) && lengthy != (now - start > BRIEF_NS))
+		atomic_store_explicit(&loop->lengthy, !lengthy, memory_order_relaxed);
+	if (leading)
+		loop->answered_at = now;
+}
+
 /* Counted as idle from its start on. */
 static void *thread_main(void *arg)
 {
 	struct loop *loop = arg;
 	struct fuse_buf buffer = { 0 };
-	int got;
 
-	do {
+	for (;;) {
+		int got = 0;
+
 		pthread_mutex_lock(&loop->lead);
 		count_idle(loop, -1);
-		got = receive(loop, &buffer);
-		if (got > 0)
-			find_successor(loop);
-		pthread_mutex_unlock(&loop->lead);
-		if (got > 0)
-			fuse_session_process_buf(loop->session, &buffer);
-		else if (got < 0)
+		leading = loop;
+		loop->answered_at = 0;
+		while (leading && (got = receive(loop, &buffer)) > 0)
+			carry_out(loop, &buffer);
+		if (leading && got == 0)
+			break; /* there is nothing any more */
+		if (leading) {
+			leading = NULL;
+			pthread_mutex_unlock(&loop->lead);
 			usleep(NO_MEMORY_MS * 1000); /* meanwhile others may lead, that have their memory already */
-		if (got)
-			count_idle(loop, 1);
-	} while (got);
+		}
+		count_idle(loop, 1);
+	}
+	leading = NULL;
+	pthread_mutex_unlock(&loop->lead);
 	free(buffer.mem);
 	return NULL;
 }
@@ -177,6 +275,7 @@ int loop_stop(struct loop *loop)
 
 	if (!loop)
 		return 0;
+	atomic_store(&loop->stopping, true);
 	signal_event(loop->stop);
 	/* Once it is over no thread starts another. */
 	pthread_mutex_lock(&loop->lead);

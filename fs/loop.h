@@ -1,10 +1,18 @@
 /*
  * The threads that serve the kernel's requests.
  *
- * One of them leads: it takes the next request from the device. Before it
- * carries it out, another takes the lead, or a new thread does where none is
- * idle. So there are as many threads as requests were being carried out at
- * once, but no more than LOOP_THREADS.
+ * One of them leads: it takes the next request from the device, and carries out
+ * itself what is brief, which most is. Before what may take long (a change, a
+ * query: loop_step_down), and as long as requests turn out to take long (a cold
+ * disk), another takes the lead, or a new thread does where none is idle. So
+ * there are as many threads as long requests were being carried out at once, but
+ * no more than LOOP_THREADS.
+ *
+ * To be woken costs a thread, where that is another virtual CPU's, more than
+ * what most requests ask for; and who asks for one thing mostly asks for another
+ * as soon as it is answered. So who leads stays awake for a moment, as long as
+ * that turns out to be worth it: whenever it waits in vain, twice as many
+ * requests go by until it is tried again. Where requests come seldom it sleeps.
  *
  * libfuse has such a loop too. It cannot be used, for when it is told to end it
  * drops requests that it has taken from the kernel, and then nobody serves any
@@ -34,5 +42,11 @@ int loop_ended(const struct loop *loop);
  * session is unmounted. Returns 0, or minus the errno value by which the device failed. NULL is fine.
  */
 int loop_stop(struct loop *loop);
+
+/*
+ * The request that the calling thread carries out may take long: whoever else wants something is served meanwhile. Does
+ * nothing where the thread does not lead.
+ */
+void loop_step_down(void);
 
 #endif

@@ -271,6 +271,7 @@ static int serve(struct options *options, struct ll *ll, bool read_only, pf_err 
 	if (fuse_session_mount(ll->session, options->mountpoint) < 0) {
 		result = pf_fail(err, EIO, "cannot mount on %s", options->mountpoint);
 	} else {
+		ll->fs->lengthy = loop_step_down;
 		/* Threads only now, for mounting may fork. */
 		result = fs_start(ll->fs, &ll_kernel_ops, ll, err);
 		if (result == 0)

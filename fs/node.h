@@ -27,8 +27,8 @@
  *         └─ incoming ── files, directories, receipts, errors       incoming.c
  *
  * Threads: functions of a row run on any serving thread, and wait for nothing
- * but the store's readers. Those of the write side change no more than drafts;
- * the rest they leave to the writer (change.h).
+ * but the store's readers; what may take long says so before (fs_lengthy). Those of the write side change no more than
+ * drafts; the rest they leave to the writer (change.h).
  */
 #ifndef PF_NODE_H
 #define PF_NODE_H

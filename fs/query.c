@@ -110,6 +110,7 @@ static int check_known(struct pf_fs *fs, const char *pair, pf_err *err)
 	for (size_t i = 0; i < sizeof naming / sizeof *naming; i++) {
 		if (strncmp(pair, naming[i], strlen(naming[i])) != 0)
 			continue;
+		fs_lengthy(fs);
 		query = pf_query_narrow(NULL, pair, err);
 		result = query ? pf_store_query_known(fs->store, query, err) : -EINVAL;
 		pf_query_free(query);

@@ -44,6 +44,7 @@ static int remembered(struct pf_fs *fs, struct node node, struct node_attr *attr
 	struct node then = { node.kind, version_row(node) };
 	int result = -ESTALE;
 
+	fs_lengthy(fs); /* the writer may be looking back */
 	if (pf_store_look_back(fs->store)) {
 		if (kind->now(fs, &then, attr, true, NULL) == 0 && node_ino(then) == node_ino(node))
 			result = out ? kind->render(fs, node, out, err) : 0;

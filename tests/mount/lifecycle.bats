@@ -249,3 +249,47 @@ requests() {
     return 1
   fi
 }
+
+@test "cut off by the kernel's administrator: the daemon ends, and what was acknowledged is there" {
+  [ "$(id -u)" -eq 0 ] || skip "only root may mount"
+  start
+  submit
+  mkdir "$TMP/control"
+  mount -t fusectl none "$TMP/control"
+  # A reader that nobody answers any more.
+  tail -f "$MNT/history.jsonl" >"$TMP/out" 2>&1 3>&- &
+  reader=$!
+  echo 1 >"$TMP/control/$(sed -n "s,.* 0:\([0-9]*\) / $MNT .*,\1,p" /proc/self/mountinfo)/abort"
+  umount "$TMP/control"
+  ended 0
+  kill $reader 2>/dev/null || true
+  wait $reader || true
+  # What is left is as after a crash.
+  fusermount3 -u -z "$MNT"
+  start
+  listed "$MNT/components/$COMPONENT"
+}
+
+@test "many who write at once: no more threads than some, and who reads is served" {
+  for ((i = 0; i < 24; i++)); do
+    operator "Many${i}Operator" >"$TMP/many$i.py"
+    # Long enough to be read for a while.
+    seq -f '# %.0f' 30000 >>"$TMP/many$i.py"
+  done
+  start
+  submit
+  pids=
+  for ((i = 0; i < 24; i++)); do
+    cp "$TMP/many$i.py" "$IN/" 3>&- &
+    pids="$pids $!"
+  done
+  for ((i = 0; i < 20; i++)); do
+    jq -e .id "$IMPORT"/dual_import-*.json >"$TMP/out"
+    # One of them may be a sanitizer's.
+    [ "$(find "/proc/$PID/task" -mindepth 1 -maxdepth 1 | wc -l)" -le 15 ]
+  done
+  for pid in $pids; do
+    wait "$pid"
+  done
+  equal "$(find "$MNT/components" -mindepth 1 -maxdepth 1 -name 'Many*' | wc -l)" 24
+}
