@@ -22,6 +22,8 @@ enum {
 	QUERIES_KEPT = QUERIES_MAX / 2, /* beyond so many the kernel is asked to forget those used longest ago */
 	QUERIES_BATCH = 4096,		/* a tick */
 };
+/* ns; for so long whoever holds a directory's lock may have to wait for entry notices */
+#define HELD ((int64_t)1000 * 1000000)
 
 /* What the kernel must be told of a group. */
 struct stale_inode {
@@ -53,9 +55,10 @@ struct stale {
 
 /* A group whose entry notices are to be sent, and whose changes are to be answered after that. */
 struct notice {
-	struct notice *next;
-	struct stale stale;
-	struct change *answers;
+	struct notice *next;	/* the writer's lock guards it */
+	struct stale stale;	/* the notifier's */
+	struct change *answers; /* the same lock */
+	int64_t at;		/* ns, monotonic; since when they wait */
 };
 
 struct writer {
@@ -308,20 +311,21 @@ static const struct {
 	const char *name;
 	int (*apply)(struct writer *w, struct change *c, pf_txn *txn);
 	void (*settled)(struct writer *w, struct change *c); /* after the commit or the failure, before the answer */
+	bool first; /* answered before entry notices: none tells of it, or it holds the lock that they may need */
 } ops[CHANGE_OP_COUNT] = {
-	[CHANGE_MKDIR] = { "mkdir", apply_mkdir, NULL },
-	[CHANGE_MKFILE] = { "create", apply_mkfile, NULL },
-	[CHANGE_UNLINK] = { "unlink", apply_unlink, removed_file },
-	[CHANGE_RMDIR] = { "rmdir", apply_rmdir, NULL },
-	[CHANGE_RENAME] = { "rename", apply_rename, renamed_file },
-	[CHANGE_SETATTR] = { "setattr", apply_setattr, NULL },
-	[CHANGE_WRITE] = { "write", apply_write, stored_draft },
-	[CHANGE_CLOSE] = { "close", apply_close, stored_draft },
-	[CHANGE_REFUSE] = { "close", apply_refuse, stored_draft },
-	[CHANGE_AWAIT] = { "close", apply_await, told_waiter },
-	[CHANGE_FORGET] = { "forget", apply_forget, NULL },
-	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL },
-	[CHANGE_VERDICT] = { "verdict", apply_verdict, told_outcome },
+	[CHANGE_MKDIR] = { "mkdir", apply_mkdir, NULL, true },
+	[CHANGE_MKFILE] = { "create", apply_mkfile, NULL, true },
+	[CHANGE_UNLINK] = { "unlink", apply_unlink, removed_file, false },
+	[CHANGE_RMDIR] = { "rmdir", apply_rmdir, NULL, false },
+	[CHANGE_RENAME] = { "rename", apply_rename, renamed_file, false },
+	[CHANGE_SETATTR] = { "setattr", apply_setattr, NULL, false },
+	[CHANGE_WRITE] = { "write", apply_write, stored_draft, false },
+	[CHANGE_CLOSE] = { "close", apply_close, stored_draft, false },
+	[CHANGE_REFUSE] = { "close", apply_refuse, stored_draft, false },
+	[CHANGE_AWAIT] = { "close", apply_await, told_waiter, false },
+	[CHANGE_FORGET] = { "forget", apply_forget, NULL, false },
+	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL, true },
+	[CHANGE_VERDICT] = { "verdict", apply_verdict, told_outcome, false },
 };
 
 /* ---- What became stale ---- */
@@ -676,25 +680,57 @@ static void commit(struct writer *w, struct change *list, struct stale *stale)
 	}
 }
 
+static void answer_all(struct change *list)
+{
+	for (struct change *c = list, *next; c; c = next) {
+		next = c->next;
+		answer(c);
+	}
+}
+
 static void hand_to_notifier(struct writer *w, struct stale *stale, struct change *answers)
 {
 	struct notice *notice = stale->entry_count ? calloc(1, sizeof *notice) : NULL;
 
 	if (!notice) {
-		for (struct change *c = answers, *next; c; c = next) {
-			next = c->next;
-			answer(c);
-		}
+		answer_all(answers);
 		stale_free(stale);
 		return;
 	}
 	notice->stale = *stale;
 	notice->answers = answers;
+	notice->at = fs_monotonic();
 	pthread_mutex_lock(&w->lock);
 	*w->last_notice = notice;
 	w->last_notice = &notice->next;
 	pthread_cond_signal(&w->noticed);
 	pthread_mutex_unlock(&w->lock);
+}
+
+/* Those who hold a directory's lock, and have waited since UNTIL or longer, wait no more for entry notices. */
+static void answer_held(struct writer *w, int64_t until)
+{
+	struct change *held = NULL, **last = &held;
+
+	pthread_mutex_lock(&w->lock);
+	for (struct notice *notice = w->first_notice; notice && notice->at <= until; notice = notice->next) {
+		struct change **link = &notice->answers;
+
+		while (*link) {
+			struct change *c = *link;
+
+			if (!c->holds_directory) {
+				link = &c->next;
+				continue;
+			}
+			*link = c->next;
+			c->next = NULL;
+			*last = c;
+			last = &c->next;
+		}
+	}
+	pthread_mutex_unlock(&w->lock);
+	answer_all(held);
 }
 
 /* Commits LIST, tells the kernel, answers: in the order that change.h explains. */
@@ -726,7 +762,7 @@ static void run_group(struct writer *w, struct change *list)
 	for (struct change *c = list, *next; c; c = next) {
 		next = c->next;
 		c->next = NULL;
-		if (c->holds_directory) {
+		if (ops[c->op].first) {
 			answer(c);
 		} else {
 			*last = c;
@@ -823,6 +859,7 @@ static void tick(struct writer *w)
 		tell_inodes(w, &stale);
 		hand_to_notifier(w, &stale, NULL);
 	}
+	answer_held(w, fs_monotonic() - HELD);
 	store_idle_drafts(w, fs_now() - (int64_t)IDLE_DRAFT_S * 1000000000);
 	snapshots_trim(w->fs->snapshots);
 	trim_queries(w);
@@ -872,7 +909,25 @@ static void *writer_main(void *arg)
 	for (int rounds = 0; rounds < LAST_ROUNDS && store_idle_drafts(w, INT64_MAX); rounds++)
 		;
 	pf_store_forget(w->fs->store);
+	answer_held(w, INT64_MAX); /* nobody looks after them any more */
 	return NULL;
+}
+
+/* NOTICE was sent, and is taken off the queue. */
+static void end_notice(struct writer *w, struct notice *notice)
+{
+	struct change *answers;
+
+	pthread_mutex_lock(&w->lock);
+	w->first_notice = notice->next;
+	if (!w->first_notice)
+		w->last_notice = &w->first_notice;
+	answers = notice->answers;
+	pthread_mutex_unlock(&w->lock);
+	answer_all(answers);
+	notice->stale.entry_count = 0;
+	stale_free(&notice->stale);
+	free(notice);
 }
 
 static void *notifier_main(void *arg)
@@ -886,24 +941,13 @@ static void *notifier_main(void *arg)
 		while (!w->first_notice && !w->stop_notices)
 			pthread_cond_wait(&w->noticed, &w->lock);
 		notice = w->first_notice;
-		if (notice) {
-			w->first_notice = notice->next;
-			if (!w->first_notice)
-				w->last_notice = &w->first_notice;
-		}
 		pthread_mutex_unlock(&w->lock);
 		if (!notice)
 			return NULL;
 		for (size_t i = 0; w->kernel && i < notice->stale.entry_count; i++)
 			w->kernel->inval_entry(w->kernel_arg, notice->stale.entries[i].parent,
 					       notice->stale.entries[i].name);
-		notice->stale.entry_count = 0;
-		for (struct change *c = notice->answers, *next; c; c = next) {
-			next = c->next;
-			answer(c);
-		}
-		stale_free(&notice->stale);
-		free(notice);
+		end_notice(w, notice);
 	}
 }
 

@@ -17,11 +17,15 @@
  *    their pages when it sees the new time. The writer thread sends them all
  *    before it answers, and after what is being handed to the kernel unasked
  *    (readahead.h), which waits for no more than they do.
- *  - entry notices (inval_entry) take the directory's lock, which the caller of
- *    unlink, rename, … in it holds until answered. The writer thread answers
- *    those first, and leaves entry notices to a second thread, which answers
- *    the rest of the group after them. The writer thread itself never waits
- *    for the kernel, so whoever holds that directory's lock is answered.
+ *  - entry notices (inval_entry) take the directory's lock. They are about
+ *    components, scopes and queries, never about what is below incoming/, and a
+ *    second thread sends them, which then answers the group. Who archives a
+ *    pattern holds that lock until answered: so the writer thread answers it
+ *    first. And while others hold a lock below incoming/ until answered (rename,
+ *    unlink, …), somebody who moves a file from a scope to there may hold the
+ *    scope's and wait for theirs, in vain (EROFS) but the other way round: the
+ *    writer thread answers whoever has waited like that for a second. It itself
+ *    never waits for the kernel's locks of directories.
  *
  * A change's functions may run several times: where a group's transaction
  * breaks (full disk, …), each of its changes is carried out again on its own, so
@@ -70,7 +74,7 @@ struct change {
 	/* The asker's: called once, from any thread; RESULT is 0 or minus an errno value. It frees the change. */
 	void (*answer)(struct change *change, int result);
 	void *request;
-	bool holds_directory; /* the caller holds a directory's lock until answered */
+	bool holds_directory; /* the caller holds a directory's lock until answered: it may not wait long */
 	pid_t asker;	      /* the thread that asks; 0: not known here */
 	pid_t writer;	      /* who wrote what is closed */
 
