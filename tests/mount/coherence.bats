@@ -213,6 +213,23 @@ assert reader.end() == before
 PYTHON
 }
 
+# Its caller holds the lock of a directory, which notices of names may need.
+@test "what a rename to a submission's name changed is seen once it returns" {
+  python3 - "$MNT" <<'PYTHON'
+import os, sys
+mount = sys.argv[1]
+source = mount + "/components/OneOperator/source.py"
+for i in range(400):
+    text = ("from airflow.models import BaseOperator\n\n\nclass OneOperator(BaseOperator):\n"
+            "    def execute(self, context):\n        return '" + "x" * (i % 50) + "'\n")
+    with open(mount + "/incoming/.draft", "w") as draft:
+        draft.write(text)
+    os.replace(mount + "/incoming/.draft", mount + "/incoming/one.py")
+    with open(source) as file:
+        assert file.read() == text, f"rename {i}"
+PYTHON
+}
+
 counted() {
   [ "$(jq -c '[.success_count, .failure_count]' "$1")" = "$2" ]
 }
