@@ -925,7 +925,6 @@ static void end_notice(struct writer *w, struct notice *notice)
 	answers = notice->answers;
 	pthread_mutex_unlock(&w->lock);
 	answer_all(answers);
-	notice->stale.entry_count = 0;
 	stale_free(&notice->stale);
 	free(notice);
 }
@@ -970,9 +969,13 @@ void writer_submit(struct writer *w, struct change *change)
 		pthread_cond_signal(&w->queued);
 	}
 	pthread_mutex_unlock(&w->lock);
+	if (!late)
+		return;
 	/* As the kernel says it in a moment. */
-	if (late)
-		change->answer(change, -ENOTCONN);
+	pf_fail(&change->err, ENOTCONN, "%s: the mount is ending", ops[change->op].name);
+	if (change->answer != change_answer_nobody)
+		pf_log(PF_LOG_NOTICE, "refused: %s", change->err.why);
+	change->answer(change, -ENOTCONN);
 }
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err)
