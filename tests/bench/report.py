@@ -77,9 +77,9 @@ class Report:
         if key in limits:
             verdicts.append(str(self.target(f"{section} {command.row} / {disk}", ratios["patternfs"], limits[key])))
         if section == "warm" and command.row in BOUND:
-            # One each; the few of directories and prompts are not theirs.
+            # The close of each; those of directories and prompts are counted too.
             a_file = sum(requests.values()) / count
-            verdicts.append(f"requests {self.target(f'warm {command.row}, requests a file', a_file, 1.01)}")
+            verdicts.append(f"requests {self.target(f'warm {command.row}, requests a file', a_file, 1)}")
         for name in [name for name in PEERS if name in wall]:
             if not self.target(f"{section} {command.row} / {name}", wall["patternfs"] / wall[name], 1).met:
                 verdicts.append(f"BEHIND {name}")
