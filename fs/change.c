@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "document.h"
 #include "fs.h"
 #include "log.h"
 #include "readahead.h"
@@ -78,6 +79,7 @@ struct writer {
 	bool started; /* they run, or ran */
 	/* The writer thread's own: */
 	int64_t seen;	    /* the change feed up to here has been told */
+	int64_t components; /* the moment of components that has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
 	size_t queries;	    /* as last logged */
 };
@@ -330,7 +332,7 @@ static const struct {
 
 /* ---- What became stale ---- */
 
-static void stale_inode(struct stale *stale, struct node node, bool pages)
+static void stale_ino(struct stale *stale, uint64_t ino, bool pages)
 {
 	if (stale->inode_count == stale->inode_room) {
 		size_t room = stale->inode_room ? stale->inode_room * 2 : 64;
@@ -343,7 +345,12 @@ static void stale_inode(struct stale *stale, struct node node, bool pages)
 		stale->inodes = grown;
 		stale->inode_room = room;
 	}
-	stale->inodes[stale->inode_count++] = (struct stale_inode){ node_ino(node), pages };
+	stale->inodes[stale->inode_count++] = (struct stale_inode){ ino, pages };
+}
+
+static void stale_inode(struct stale *stale, struct node node, bool pages)
+{
+	stale_ino(stale, node_ino(node), pages);
 }
 
 static void stale_entry(struct stale *stale, struct node parent, const char *name)
@@ -547,6 +554,23 @@ static void remember(struct writer *w)
 		pf_log(PF_LOG_DEBUG, "cannot remember the store as it is: %s", err.why);
 }
 
+/* Where components changed, what depends on all of them, as far as the kernel may know it. */
+static void stale_told(struct writer *w, struct stale *stale)
+{
+	struct moment moment;
+	const uint64_t *inos;
+	size_t count;
+
+	if (moment_of_components(w->fs, &moment, NULL) == 0) {
+		if (moment.version == w->components)
+			return;
+		w->components = moment.version;
+	}
+	count = told_take(w->fs->told, &inos);
+	for (size_t i = 0; i < count; i++)
+		stale_ino(stale, inos[i], true);
+}
+
 /* What changes with anything that the feed says. */
 static void stale_totals(struct writer *w, struct stale *stale)
 {
@@ -555,6 +579,7 @@ static void stale_totals(struct writer *w, struct stale *stale)
 	stale_inode(stale, NODE_ROOT_ID, true);
 	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
 	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
+	stale_told(w, stale);
 	drop_duplicates(stale);
 	stale_empty_scopes(w, stale);
 }

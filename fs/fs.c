@@ -43,7 +43,8 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	fs->outcomes = outcomes_new();
 	fs->queries = queries_new();
 	fs->snapshots = snapshots_new(SNAPSHOTS_SOFT, SNAPSHOTS_HARD, (int64_t)SNAPSHOTS_GRACE_S * 1000000000);
-	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots)
+	fs->told = told_new();
+	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots && fs->told)
 		fs->readahead = readahead_new(fs, err);
 	if (fs->readahead)
 		fs->writer = writer_new(fs, err);
@@ -84,6 +85,7 @@ void fs_free(struct pf_fs *fs)
 	outcomes_free(fs->outcomes);
 	queries_free(fs->queries);
 	snapshots_free(fs->snapshots);
+	told_free(fs->told);
 	pf_store_close(fs->store);
 	free(fs);
 }

@@ -10,6 +10,7 @@
 #include "outcome.h"
 #include "queries.h"
 #include "snapshot.h"
+#include "told.h"
 
 struct pf_fs {
 	pf_store *store;	  /* owned */
@@ -20,6 +21,7 @@ struct pf_fs {
 	struct outcomes *outcomes;   /* owned */
 	struct queries *queries;     /* owned */
 	struct snapshots *snapshots; /* owned */
+	struct told *told;	     /* owned; of what depends on all components */
 	struct readahead *readahead; /* owned */
 	void (*lengthy)(void);	     /* see fs_lengthy; may be NULL */
 	struct writer *writer;	     /* owned; read-only, it only follows what others write */

@@ -92,6 +92,7 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 	[NODE_QUERY_COMPONENT] = { QUERY_LINK },
 	[NODE_SIMILAR] = { .mode = S_IFDIR | 0755,
 			   .entry_ms = LONG,
+			   .attr_ms = LONG,
 			   .attr = similar_attr,
 			   .lookup = similar_lookup,
 			   .list = similar_list },

@@ -436,12 +436,16 @@ static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct 
 
 int similar_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
+	bool noted = told_add(fs->told, node_ino(node));
 	struct moment moment;
 	int result = moment_of_components(fs, &moment, err);
 
-	if (result == 0)
-		node_attr_fill(node, 0, moment.mtime, 0, attr);
-	return result;
+	if (result < 0)
+		return result;
+	node_attr_fill(node, 0, moment.mtime, 0, attr);
+	if (!noted)
+		attr->attr_ms = 0;
+	return 0;
 }
 
 static struct node similar_node(int64_t component, const struct result *result)
@@ -483,8 +487,10 @@ int similar_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_
 	char name[NAME_MAX + 1];
 	struct snapshot snapshot;
 	int64_t count;
-	int result = use_similar(fs, dir.id, cookie > 0, &snapshot, err);
+	int result;
 
+	told_add(fs->told, node_ino(dir)); /* the kernel keeps the listing, too */
+	result = use_similar(fs, dir.id, cookie > 0, &snapshot, err);
 	if (result < 0)
 		return result;
 	count = results_of(snapshot.bytes).count;

@@ -255,6 +255,11 @@ lists_not() {
   eventually counted "$IMPORT/$name" '[2,1]' # a verdict, the other way
   operator NewOperator >"$IN/new.py"
   eventually lists "$SECOND/components" NewOperator # a new component in a listing
+  for component in "$SECOND"/components/*; do
+    ls -l "$component/similar" >>"$TMP/out"
+  done
+  operator NewerOperator >"$IN/newer.py"
+  eventually lists "$SECOND/components/NewOperator/similar" 001-NewerOperator # another one most like it
   eventually lists "$SECOND" general # a new category in a listing
   eventually lists "$SECOND/incoming" new.py # a file under incoming/
   rm "$other/$name"

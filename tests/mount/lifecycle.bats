@@ -250,6 +250,22 @@ requests() {
   fi
 }
 
+@test "who walks the components again asks for nothing" {
+  local before
+  start
+  operator OneOperator >"$IN/one.py"
+  operator OtherOperator >"$IN/other.py"
+  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/first"
+  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/warm"
+  counted
+  before=$(requests "$REQUESTS" lookup getattr readlink readdir readdirplus)
+  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/again"
+  counted
+  equal "$(($(requests "$REQUESTS" lookup getattr readlink readdir readdirplus) - before))" 0 "requests: $REQUESTS"
+  cmp "$TMP/first" "$TMP/again"
+  grep 'similar/001-OtherOperator' "$TMP/again"
+}
+
 @test "cut off by the kernel's administrator: the daemon ends, and what was acknowledged is there" {
   [ "$(id -u)" -eq 0 ] || skip "only root may mount"
   start

@@ -342,6 +342,16 @@ PY
   absent "$dir/001-ReadOperator" "$dir/002-WriteOperator.json"
   operator ReadTwiceOperator >"$IN/twice.py"
   ls "$dir" | grep -x '00[12]-ReadTwiceOperator'
+  # What was looked at, also in others, is looked at anew after a change, whoever made it.
+  for ((i = 0; i < 4; i++)); do
+    ls -l "$MNT"/components/*/similar >"$TMP/seen"
+    before=$(stat -c %y "$dir")
+    operator "ReadMore${i}Operator" >"$IN/more.py"
+    for near in ReadOperator ReadTwiceOperator; do
+      ls "$MNT/components/$near/similar" | grep -x "00[0-9]-ReadMore${i}Operator"
+    done
+    [ "$(stat -c %y "$dir")" != "$before" ]
+  done
   # No more than ten, however many there are.
   for ((i = 0; i < 12; i++)); do
     operator "Read${i}Operator" >"$IN/read$i.py"
