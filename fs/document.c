@@ -200,11 +200,51 @@ static int render_results(struct pf_fs *fs, int64_t number, pf_text *out, pf_err
 
 /* ---- prompt.md ---- */
 
+/* Where a prompt reads. */
+struct reading {
+	struct pf_fs *fs;
+	const pf_query *query;
+	pf_examples *examples; /* NULL until the first is asked for */
+};
+
 static int read_data(void *arg, int64_t id, pf_text *out, pf_err *err)
 {
-	struct pf_fs *fs = arg;
+	const struct reading *reading = arg;
 
-	return pf_store_pattern_data(fs->store, id, out, err);
+	return pf_store_pattern_data(reading->fs->store, id, out, err);
+}
+
+static int read_method(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	const struct reading *reading = arg;
+
+	return pf_store_component_method(reading->fs->store, id, out, err);
+}
+
+static int start_examples(struct reading *reading, pf_err *err)
+{
+	pf_err cause = { 0 };
+
+	if (!reading->examples)
+		reading->examples = pf_store_examples(reading->fs->store, reading->query, &cause);
+	return reading->examples ? 0 : pf_fail(err, cause.code, "%s", cause.why);
+}
+
+static int is_own(void *arg, int64_t id, bool *own, pf_err *err)
+{
+	struct reading *reading = arg;
+	int result = start_examples(reading, err);
+
+	return result < 0 ? result : pf_examples_own(reading->examples, id, own, err);
+}
+
+static int read_others(void *arg, int64_t id, int lines, int (*each)(void *arg, const char *code), void *each_arg,
+		       pf_err *err)
+{
+	struct reading *reading = arg;
+	int result = start_examples(reading, err);
+
+	return result < 0 ? result : pf_examples_each(reading->examples, id, lines, each, each_arg, err);
 }
 
 static int add_result(void *arg, const pf_result *result)
@@ -213,8 +253,10 @@ static int add_result(void *arg, const pf_result *result)
 }
 
 /* QUERY's results under TITLE. Where it has no limit of its own, more are looked at than a directory lists. */
-static int render_prompt_of(struct pf_fs *fs, const pf_query *query, const char *title, pf_text *out, pf_err *err)
+static int render_results_of(const struct prompt_source *source, const struct reading *reading, const char *title,
+			     pf_text *out, pf_err *err)
 {
+	const pf_query *query = reading->query;
 	char limit[32];
 	pf_query *wider;
 	struct prompt prompt;
@@ -222,14 +264,34 @@ static int render_prompt_of(struct pf_fs *fs, const pf_query *query, const char 
 
 	snprintf(limit, sizeof limit, "limit=%d", PROMPT_RESULTS);
 	wider = pf_query_narrow(query, limit, NULL); /* refused where it has one */
-	prompt_start(&prompt, title, pf_query_budget(query), read_data, fs);
-	result = pf_store_query(fs->store, wider ? wider : query, add_result, &prompt, err);
+	prompt_start(&prompt, title, pf_query_budget(query), source);
+	result = pf_store_query(reading->fs->store, wider ? wider : query, add_result, &prompt, err);
 	pf_query_free(wider);
 	if (result < 0) {
 		prompt_end(&prompt, NULL, NULL);
 		return result;
 	}
 	return prompt_end(&prompt, out, err);
+}
+
+/*
+ * ANYWHERE: examples may come from any component that QUERY is about. Whose moment is its directory's takes them from
+ * pattern_data alone, for a revision of a component that shows the same patterns is no change of the directory.
+ */
+static int render_prompt_of(struct pf_fs *fs, const pf_query *query, bool anywhere, const char *title, pf_text *out,
+			    pf_err *err)
+{
+	struct reading reading = { fs, query, NULL };
+	struct prompt_source source = { .data = read_data, .method = read_method, .arg = &reading };
+	int result;
+
+	if (anywhere) {
+		source.own = is_own;
+		source.others = read_others;
+	}
+	result = render_results_of(&source, &reading, title, out, err);
+	pf_examples_free(reading.examples);
+	return result;
 }
 
 /* "ml operators, text=xcom" for the path "text=xcom/category=ml/component_type=operator/", which it takes apart. */
@@ -272,7 +334,7 @@ static int render_prompt(struct pf_fs *fs, int64_t number, pf_text *out, pf_err 
 	if (path.len)
 		put_title(path.bytes, pf_query_of_components(query), &title);
 	result = path.failed || title.failed || !title.len ? pf_fail(err, ENOMEM, "no memory for the prompt")
-							   : render_prompt_of(fs, query, title.bytes, out, err);
+							   : render_prompt_of(fs, query, true, title.bytes, out, err);
 	pf_text_free(&path);
 	pf_text_free(&title);
 	return result;
@@ -321,7 +383,7 @@ static int render_scope_prompt(struct pf_fs *fs, int64_t scope, pf_text *out, pf
 			*slash = ' ';
 		pf_text_printf(&title, "%s%s", path.bytes, slash ? "s" : " components");
 		result = title.failed ? pf_fail(err, ENOMEM, "no memory for the prompt")
-				      : render_prompt_of(fs, query, title.bytes, out, err);
+				      : render_prompt_of(fs, query, false, title.bytes, out, err);
 	}
 	pf_query_free(query);
 	pf_text_free(&path);

@@ -31,6 +31,8 @@ enum {
 	COMPACT_LIMIT = 140,	  /* bytes of a compact line, without its comment */
 	EXAMPLE_LINES = 12,	  /* of source */
 	EXAMPLE_LIMIT = 1200,	  /* bytes */
+	METHOD_LINES = 40,	  /* of a component's main method */
+	METHOD_LIMIT = 3000,	  /* bytes */
 	SHARE = 4,		  /* at first no entry takes more than this part of the budget */
 	CONTAINED_IN = 256,	  /* so many better templates are looked through for the same lines */
 	COMPACT_TURN = 4,	  /* so many of a list at a turn, for they are short */
@@ -51,7 +53,7 @@ struct prompt_entry {
 	bool taken, example_taken;
 	struct prompt_entry *next_of_unit; /* in the order in which they came, as all are */
 	struct prompt_entry *next_taken;   /* of its group */
-	/* Once it is rendered: */
+	/* Once it is rendered; of components, the text and its form are there before: */
 	bool rendered;
 	bool compact;
 	char *lines;   /* of the template, each trimmed, with a newline before and after all */
@@ -142,30 +144,63 @@ static const char *member(const cJSON *data, const char *key)
 	return cJSON_IsString(item) && item->valuestring[0] ? item->valuestring : NULL;
 }
 
-/* The member KEY as code, appended to OUT without newlines at its end; nothing where there is none. */
-static void put_code(pf_text *out, const cJSON *data, const char *key, size_t limit)
+/* CODE, without white space at its end. */
+static void put_code(pf_text *out, const char *code, size_t limit)
 {
-	const char *code = member(data, key);
-
-	if (!code)
-		return;
 	markdown_text(out, code, limit, true);
 	while (out->len && strchr(" \t\n", out->bytes[out->len - 1]))
 		out->bytes[--out->len] = '\0';
 }
 
-/* What follows the entry, where the source says more than TEMPLATE and is short. */
-static void render_example(const cJSON *data, const char *template, pf_text *out)
-{
-	__attribute__((cleanup(pf_text_free))) pf_text code = { 0 };
+/* Where an example may go, and what it has to say more than. */
+struct offer {
+	const char *template;
+	pf_text *out;
+};
 
-	put_code(&code, data, "code", EXAMPLE_LIMIT + 1);
-	if (code.len && code.len <= EXAMPLE_LIMIT && count_lines(code.bytes) <= EXAMPLE_LINES &&
-	    !same_words(code.bytes, template)) {
-		pf_text_puts(out, "Example:\n");
-		markdown_fence(out, code.bytes);
+/* 1 where CODE is taken; and where it says no more than the template, for then no other one does. */
+static int offer_code(void *arg, const char *code)
+{
+	const struct offer *offer = arg;
+	__attribute__((cleanup(pf_text_free))) pf_text clean = { 0 };
+
+	put_code(&clean, code, EXAMPLE_LIMIT + 1);
+	offer->out->failed |= clean.failed;
+	if (clean.failed || !clean.len || clean.len > EXAMPLE_LIMIT || count_lines(clean.bytes) > EXAMPLE_LINES)
+		return 0;
+	if (!same_words(clean.bytes, offer->template)) {
+		pf_text_puts(offer->out, "Example:\n");
+		markdown_fence(offer->out, clean.bytes);
 	}
-	out->failed |= code.failed;
+	return 1;
+}
+
+/* Whether the source answered, which RESULT says; what is gone answered. */
+static bool answered(struct prompt *prompt, int result)
+{
+	if (result == -ENOENT)
+		prompt->cause = (pf_err){ 0 };
+	else if (result < 0)
+		prompt->failed = true;
+	return !prompt->failed;
+}
+
+/* What follows ENTRY: its own code where that will do, else another's. */
+static void render_example(struct prompt *prompt, const struct prompt_entry *entry, const cJSON *data,
+			   const char *template, pf_text *out)
+{
+	const struct prompt_source *source = &prompt->source;
+	struct offer offer = { template, out };
+	const char *code = member(data, "code");
+	bool own = true;
+
+	if (source->own && !answered(prompt, source->own(source->arg, entry->id, &own, &prompt->cause)))
+		return;
+	if (own && ((code && offer_code(&offer, code)) || entry->once))
+		return;
+	if (source->others)
+		answered(prompt,
+			 source->others(source->arg, entry->id, EXAMPLE_LINES, offer_code, &offer, &prompt->cause));
 }
 
 /* A line of the unit's list. */
@@ -232,13 +267,13 @@ static bool compact_enough(const char *template)
 	       markdown_ticks(template) < MARKDOWN_FENCE;
 }
 
-static bool render_pattern(struct prompt_entry *entry, const cJSON *data)
+static bool render_pattern(struct prompt *prompt, struct prompt_entry *entry, const cJSON *data)
 {
 	const struct unit *unit = &units[entry->unit];
 	__attribute__((cleanup(pf_text_free))) pf_text code = { 0 }, text = { 0 }, example = { 0 };
-	const char *template;
+	const char *written = member(data, "template"), *template;
 
-	put_code(&code, data, "template", SIZE_MAX);
+	put_code(&code, written ? written : "", SIZE_MAX);
 	template = code.len ? code.bytes : "";
 	entry->compact = unit->list && compact_enough(template);
 	if (entry->compact)
@@ -246,7 +281,7 @@ static bool render_pattern(struct prompt_entry *entry, const cJSON *data)
 	else
 		render_full(entry, data, template, &text);
 	if (unit->example && !entry->compact)
-		render_example(data, template, &example);
+		render_example(prompt, entry, data, template, &example);
 	entry->lines = lines_of(template);
 	return !code.failed && entry->lines && hand_over(&text, &entry->text, &entry->text_len) &&
 	       hand_over(&example, &entry->example, &entry->example_len);
@@ -268,26 +303,47 @@ static void drop_too_large(const struct prompt *prompt, struct prompt_entry *ent
 	entry->lines = entry->text = entry->example = NULL;
 }
 
+static bool render_with_data(struct prompt *prompt, struct prompt_entry *entry)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
+	int result = prompt->source.data(prompt->source.arg, entry->id, &text, &prompt->cause);
+	bool rendered, failed = text.failed;
+	cJSON *data = NULL;
+
+	if (!answered(prompt, result))
+		return false;
+	if (result == -ENOENT) /* archived since it was found */
+		return true;
+	if (!failed && text.len)
+		data = pf_json_read(text.bytes, text.len, NULL, &failed);
+	rendered = !failed && render_pattern(prompt, entry, data);
+	cJSON_Delete(data);
+	return rendered;
+}
+
+/* The main method of a component, whose text is there already. */
+static bool render_method(struct prompt *prompt, struct prompt_entry *entry)
+{
+	__attribute__((cleanup(pf_text_free))) pf_text code = { 0 }, clean = { 0 }, example = { 0 };
+	const struct prompt_source *source = &prompt->source;
+
+	if (!source->method)
+		return true;
+	if (!answered(prompt, source->method(source->arg, entry->id, &code, &prompt->cause)))
+		return false;
+	put_code(&clean, code.len ? code.bytes : "", METHOD_LIMIT + 1);
+	if (clean.len && clean.len <= METHOD_LIMIT && count_lines(clean.bytes) <= METHOD_LINES)
+		markdown_fence(&example, clean.bytes);
+	return !code.failed && !clean.failed && hand_over(&example, &entry->example, &entry->example_len);
+}
+
 /* Makes ENTRY's text, where that was not done yet; false where it has none, and where that failed. */
 static bool look_at(struct prompt *prompt, struct prompt_entry *entry)
 {
-	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
-	bool failed;
-	cJSON *data;
-	int result;
-
 	if (entry->rendered)
 		return entry->text;
 	entry->rendered = true;
-	result = prompt->data(prompt->arg, entry->id, &text, &prompt->cause);
-	if (result == -ENOENT) { /* archived since it was found */
-		prompt->cause = (pf_err){ 0 };
-		return false;
-	}
-	failed = result < 0 || text.failed;
-	data = failed || !text.len ? NULL : pf_json_read(text.bytes, text.len, NULL, &failed);
-	prompt->failed |= failed || !render_pattern(entry, data);
-	cJSON_Delete(data);
+	prompt->failed |= !(entry->unit == UNIT_COMPONENTS ? render_method : render_with_data)(prompt, entry);
 	drop_too_large(prompt, entry);
 	return entry->text && !prompt->failed;
 }
@@ -316,23 +372,24 @@ static void keep(char *kept, size_t room, const char *text)
 	kept[len] = '\0';
 }
 
-/* The facts of a pattern; a component is rendered at once. */
+/* The facts of a pattern, the text of a component. */
 static bool fill_entry(const struct prompt *prompt, const pf_result *result, struct prompt_entry *entry)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text text = { 0 };
 	const char *type = result->component_type;
 
+	entry->id = result->id;
 	entry->unit = unit_find(result->pattern_type, result->pattern_name);
 	entry->once = result->component_count <= 1;
 	if (entry->unit == UNIT_COMPONENTS) {
-		entry->rendered = entry->compact = true;
+		entry->compact = true;
 		render_component(result, &text);
 		if (!hand_over(&text, &entry->text, &entry->text_len))
 			return false;
 		drop_too_large(prompt, entry);
+		entry->rendered = !entry->text;
 		return true;
 	}
-	entry->id = result->id;
 	entry->success = result->success;
 	entry->failure = result->failure;
 	entry->component_count = result->component_count;
@@ -358,9 +415,9 @@ int prompt_add(struct prompt *prompt, const pf_result *result)
 	return 0;
 }
 
-void prompt_start(struct prompt *prompt, const char *title, int64_t budget, prompt_data *data, void *arg)
+void prompt_start(struct prompt *prompt, const char *title, int64_t budget, const struct prompt_source *source)
 {
-	*prompt = (struct prompt){ .budget = budget, .data = data, .arg = arg };
+	*prompt = (struct prompt){ .budget = budget, .source = *source };
 	markdown_text(&prompt->title, title, TITLE_LIMIT, false);
 }
 
@@ -455,7 +512,7 @@ static size_t least_length(const struct prompt_entry *entry)
 	static const char compact[] = "  #  \n";
 	static const char full[] = "\n**.** Confidence 0.00 (Wilson ≥ 0.00),  , 0 ok / 0 failed.\n";
 
-	if (entry->rendered)
+	if (entry->rendered || entry->text)
 		return entry->text_len;
 	return entry->template_length + (units[entry->unit].list ? sizeof compact : sizeof full) - 1 +
 	       digits(entry->component_count) + strlen(entry->component_type);
@@ -644,13 +701,20 @@ static void put_heading(pf_text *out, const struct prompt *prompt)
 		put_legend(out, prompt);
 }
 
+static void put_entry(pf_text *out, const struct prompt_entry *entry)
+{
+	pf_text_add(out, entry->text, entry->text_len);
+	if (entry->example_taken)
+		pf_text_add(out, entry->example, entry->example_len);
+}
+
 /* The entries chosen of UNIT, as a list. */
 static void put_list(pf_text *out, const struct choice *choice, int unit)
 {
 	put_list_open(out, unit);
 	for (const struct prompt_entry *entry = choice->taken[units[unit].group]; entry; entry = entry->next_taken)
 		if (entry->compact && entry->unit == unit)
-			pf_text_add(out, entry->text, entry->text_len);
+			put_entry(out, entry);
 	put_list_close(out, unit);
 }
 
@@ -658,11 +722,8 @@ static void put_group(pf_text *out, const struct choice *choice, enum group grou
 {
 	put_group_open(out, group);
 	for (const struct prompt_entry *entry = choice->taken[group]; entry; entry = entry->next_taken) {
-		if (entry->compact)
-			continue;
-		pf_text_add(out, entry->text, entry->text_len);
-		if (entry->example_taken)
-			pf_text_add(out, entry->example, entry->example_len);
+		if (!entry->compact)
+			put_entry(out, entry);
 	}
 	for (int unit = 0; unit < UNIT_COUNT; unit++)
 		if (choice->list_open[unit] && units[unit].group == group)

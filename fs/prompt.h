@@ -31,33 +31,40 @@ enum { PROMPT_RESULTS = 1000 };
 struct prompt_entry;
 
 /*
- * Appends the pattern_data of the pattern ID to OUT, a JSON object. 0, -ENOENT where it is not there any more (it is
- * left out then), or minus another errno value.
+ * Where the texts come from; asked in prompt_end, for what may be shown. All return 0 or minus an errno value; -ENOENT
+ * where what ID says is not there any more: it is left out then.
  */
-typedef int prompt_data(void *arg, int64_t id, pf_text *out, pf_err *err);
+struct prompt_source {
+	/* Appends the pattern_data of the pattern ID to OUT, a JSON object. */
+	int (*data)(void *arg, int64_t id, pf_text *out, pf_err *err);
+	/* Appends the main method of the component ID, or nothing. NULL: there are none. */
+	int (*method)(void *arg, int64_t id, pf_text *out, pf_err *err);
+	/* Whether the code in pattern_data will do as an example. NULL: it always does. */
+	int (*own)(void *arg, int64_t id, bool *own, pf_err *err);
+	/* EACH gets the code of others, of at most LINES lines, until it returns non-zero. NULL: there are none. */
+	int (*others)(void *arg, int64_t id, int lines, int (*each)(void *arg, const char *code), void *each_arg,
+		      pf_err *err);
+	void *arg;
+};
 
 /* Between prompt_start and prompt_end; the members are prompt.c's. */
 struct prompt {
 	pf_text title;
 	int64_t budget;
-	prompt_data *data;
-	void *arg;		      /* of data */
+	struct prompt_source source;
 	struct prompt_entry *entries; /* as they came: best first */
 	size_t count, room;
 	bool failed;  /* memory ran out, or: */
-	pf_err cause; /* data failed */
+	pf_err cause; /* source failed */
 };
 
-/*
- * Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. DATA is called in
- * prompt_end, with ARG, for the patterns that may be shown.
- */
-void prompt_start(struct prompt *prompt, const char *title, int64_t budget, prompt_data *data, void *arg);
+/* Begins a document about TITLE, such as "ml operators" (copied; one line), of at most BUDGET tokens. */
+void prompt_start(struct prompt *prompt, const char *title, int64_t budget, const struct prompt_source *source);
 /* Takes a result, a pattern or a component, and keeps nothing of it that is not copied. 0, or -ENOMEM. */
 int prompt_add(struct prompt *prompt, const pf_result *result);
 /*
  * Appends the document to OUT and frees PROMPT, also on failure; OUT may be NULL to free alone. 0, -ENOMEM, or what
- * DATA failed with.
+ * its source failed with.
  * Too small a budget for a heading leaves a line that says so, and one for less than that nothing.
  */
 int prompt_end(struct prompt *prompt, pf_text *out, pf_err *err);

@@ -147,6 +147,21 @@ int pf_store_component_text(pf_store *store, int64_t id, enum pf_component_text 
 	return column_append(&q, 0, out, err);
 }
 
+int pf_store_component_method(pf_store *store, int64_t id, pf_text *out, pf_err *err)
+{
+	LEASE lease = { 0 };
+	int rc = lease_begin(store, &lease, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(q, lease.conn, STMT_COMPONENT_METHOD);
+	query_int(&q, id);
+	rc = query_row(&q, err);
+	if (rc <= 0 || column_is_null(&q, 0))
+		return rc < 0 ? rc : 0;
+	return column_append(&q, 0, out, err);
+}
+
 void receipt_component(pf_json *receipt, const struct component_head *head)
 {
 	char entry[NAME_CUT + 1], path[sizeof "components/" + NAME_CUT];

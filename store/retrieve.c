@@ -44,10 +44,8 @@ enum { WORTH_WALKING = 2, WALK_LIMIT = 20000, WALK_AHEAD = 100, FREQUENT = 4 };
 enum { WINDOW_FIRST = 200, WINDOW_GROWTH = 4, WINDOW_SHARE = 8 };
 /* Of what text= finds, so many are put in order by relevance: those that rank first. */
 enum { TEXT_POOL = 50 };
-/* Sightings that are looked at for similar components, of the rarest patterns first; and how many of these
- * components count where their patterns are asked for. */
-#define SIMILAR_SIGHTINGS  "1000"
-#define SIMILAR_COMPONENTS "10"
+/* Sightings that are looked at for similar components, of the rarest patterns first. */
+#define SIMILAR_SIGHTINGS "1000"
 
 #define LIVE(a) a ".archived = 0 AND " a ".component_count > 0"
 #define BAND(a)                                                                                                        \
@@ -109,7 +107,6 @@ enum { TEXT_POOL = 50 };
 #define FROM_ALIKE                                                                                                     \
 	"SELECT id, tier, similarity FROM alike WHERE ((tier, -similarity) <= (SELECT a.tier, -a.similarity"           \
 	" FROM alike a ORDER BY a.tier, a.similarity DESC LIMIT 1 OFFSET :fill - 1)) IS NOT 0"
-#define COMPONENT_RANK(a) a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
 #define CTE_SIMILAR_PATTERNS                                                                                           \
 	"similar_patterns (id) AS (SELECT DISTINCT s.pattern_id FROM (SELECT a.id FROM alike a"                        \
 	" CROSS JOIN components o ON o.id = a.id ORDER BY a.tier, a.similarity DESC, " COMPONENT_RANK(                 \

@@ -504,6 +504,10 @@ extern const char *const query_key_names[QUERY_KEYS];
 
 /* ---- retrieve.c ---- */
 
+/* How many of those most like a component count where their patterns are asked for. */
+#define SIMILAR_COMPONENTS "10"
+#define COMPONENT_RANK(a)  a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
+
 /* pf_store_version as CONN sees it, in a snapshot. */
 int store_version(struct connection *conn, int64_t *version, int64_t *mtime, pf_err *err);
 
@@ -518,6 +522,11 @@ enum { RETRIEVAL_FEW = 2000 };
 int retrieval_sql(pf_store *store, const pf_query *query, enum retrieval_how how, int few, pf_text *sql, pf_err *err);
 int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int few,
 	     int (*each)(void *arg, const pf_result *result), void *arg, pf_err *err);
+
+/* ---- examples.c ---- */
+
+/* What pf_examples_own or else pf_examples_each runs: for tests. */
+const char *examples_sql(const pf_examples *e, bool own);
 
 /* ---- document.c ---- */
 

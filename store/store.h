@@ -184,6 +184,8 @@ int pf_store_component_totals(pf_store *store, int64_t *count, int64_t *mtime, p
 enum pf_component_text { PF_COMPONENT_SOURCE, PF_COMPONENT_DOCUMENT, PF_COMPONENT_RECORD };
 /* Appends one of the component's three texts. */
 int pf_store_component_text(pf_store *store, int64_t id, enum pf_component_text which, pf_text *out, pf_err *err);
+/* Appends its main method as the record has it; nothing where it has none, or the record is longer than 256 KiB. */
+int pf_store_component_method(pf_store *store, int64_t id, pf_text *out, pf_err *err);
 
 /* The live patterns that component ID shows, by ascending pattern id above AFTER. */
 int pf_store_component_patterns(pf_store *store, int64_t id, int64_t after,
@@ -314,6 +316,24 @@ int pf_store_query_count(pf_store *store, const pf_query *query, int64_t *count,
  * patterns and components, counts at once.
  */
 int pf_store_version(pf_store *store, int64_t *version, int64_t *mtime, pf_err *err);
+
+/*
+ * Examples: the source of patterns in components that a query is about. Which these are say category, component_type,
+ * subcategory, library, component, min_success_score and similar_to (the ten most like it); where it says none of them,
+ * it is about all. What EACH gets are the lines of a sighting, less the indent of the first: of the first 256
+ * components that show the pattern, the best 4 of 16, where they are so few lines, and the source is no longer than
+ * 256 KiB.
+ *
+ * A pf_examples belongs to one thread at a time; the query must outlive it.
+ */
+typedef struct pf_examples pf_examples;
+pf_examples *pf_store_examples(pf_store *store, const pf_query *query, pf_err *err); /* as pf_store_query fails */
+void pf_examples_free(pf_examples *examples);					     /* NULL is fine */
+/* Whether the source in pattern_data is that of a component which the query is about, and which shows PATTERN still. */
+int pf_examples_own(pf_examples *examples, int64_t pattern, bool *own, pf_err *err);
+/* EACH gets those of at most LINES lines, best component first, until it returns non-zero. */
+int pf_examples_each(pf_examples *examples, int64_t pattern, int lines, int (*each)(void *arg, const char *code),
+		     void *arg, pf_err *err);
 
 /* ---- Totals and history ---- */
 

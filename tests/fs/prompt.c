@@ -30,6 +30,8 @@ static int read_members(void *arg, int64_t id, pf_text *out, pf_err *err)
 	return 0;
 }
 
+static const struct prompt_source source = { .data = read_members };
+
 /* A pattern as the store gives it, with what most tests do not care about. */
 static pf_result pattern(const char *type, const char *name, const char *data)
 {
@@ -61,19 +63,24 @@ static pf_result component_named(const char *name, const char *path, double scor
 			    .success_score = score };
 }
 
-/* The document of RESULTS; the caller's to free(). */
-static char *document(const pf_result *results, size_t count, int64_t budget)
+/* The document of RESULTS, whose texts come FROM; the caller's to free(). */
+static char *document_from(const struct prompt_source *from, const pf_result *results, size_t count, int64_t budget)
 {
 	struct prompt prompt;
 	pf_text out = { 0 };
 	pf_err err = { 0 };
 
-	prompt_start(&prompt, "ml operators", budget, read_members, NULL);
+	prompt_start(&prompt, "ml operators", budget, from);
 	for (size_t i = 0; i < count; i++)
 		assert_int_equal(prompt_add(&prompt, &results[i]), 0);
 	assert_int_equal(prompt_end(&prompt, &out, &err), 0);
 	pf_text_puts(&out, "");
 	return pf_text_take(&out);
+}
+
+static char *document(const pf_result *results, size_t count, int64_t budget)
+{
+	return document_from(&source, results, count, budget);
 }
 
 static bool check_contains(const char *name, const char *text, const char *part)
@@ -264,6 +271,106 @@ static void test_examples(void **state)
 	free(text);
 }
 
+/* Others' code: a line each; how often they were asked for, and what the pattern's own code is good for. */
+static struct {
+	const char *codes[4];
+	bool own;
+	int asked, given, lines, fails;
+} other;
+
+static int is_own(void *arg, int64_t id, bool *own, pf_err *err)
+{
+	(void)arg, (void)id, (void)err;
+	*own = other.own;
+	return 0;
+}
+
+static int give_others(void *arg, int64_t id, int lines, int (*each)(void *arg, const char *code), void *each_arg,
+		       pf_err *err)
+{
+	(void)arg, (void)id;
+	other.asked++;
+	other.lines = lines;
+	if (other.fails)
+		return pf_fail(err, other.fails, "others failed");
+	for (other.given = 0; other.given < 4 && other.codes[other.given]; other.given++)
+		if (each(each_arg, other.codes[other.given]))
+			break;
+	return 0;
+}
+
+static const struct prompt_source with_others = { .data = read_members, .own = is_own, .others = give_others };
+
+#define LONG	 "1\\n2\\n3\\n4\\n5\\n6\\n7\\n8\\n9\\n10\\n11\\n12\\n13"
+#define LONG_ONE "1\n2\n3\n4\n5\n6\n7\n8\n9\n10\n11\n12\n13"
+static const struct {
+	const char *what, *data;
+	int64_t components;
+	bool own;
+	const char *codes[4];
+	int asked;
+	const char *expected; /* what is in the fence; NULL: no example */
+} other_rows[] = {
+	{ "its own will do", "\"template\": \"t\", \"code\": \"own\"", 12, true, { "b" }, 0, "own" },
+	{ "its own is another's", "\"template\": \"t\", \"code\": \"own\"", 12, false, { "b", "c" }, 1, "b" },
+	{ "and nobody has one", "\"template\": \"t\", \"code\": \"own\"", 12, false, { NULL }, 1, NULL },
+	{ "and one has shown it since", "\"template\": \"t\", \"code\": \"own\"", 1, false, { "b" }, 1, "b" },
+	{ "its own is too long", "\"template\": \"t\", \"code\": \"" LONG "\"", 12, true, { "b\n" }, 1, "b" },
+	{ "and it alone shows it", "\"template\": \"t\", \"code\": \"" LONG "\"", 1, true, { "b" }, 0, NULL },
+	{ "so is another's", "\"template\": \"t\", \"code\": \"" LONG "\"", 2, true, { LONG_ONE, "c" }, 1, "c" },
+	{ "its own says no more", "\"template\": \"t\", \"code\": \"t\"", 12, true, { "b" }, 0, NULL },
+	{ "another's says no more", "\"template\": \"t\", \"code\": \"own\"", 12, false, { " t", "c" }, 1, NULL },
+	{ "its own is not there", "\"template\": \"t\"", 12, true, { "", "c" }, 1, "c" },
+	{ "no code at all", "\"template\": \"t\"", 12, true, { "\n \t", "" }, 1, NULL },
+	{ "bytes of any kind", "\"template\": \"t\"", 12, true, { "\xff\x1b```" }, 1, "\xef\xbf\xbd ```" },
+};
+
+static void test_examples_of_others(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof other_rows / sizeof *other_rows; i++) {
+		pf_result result = pattern("validation", "guard", other_rows[i].data);
+		char expected[64], *text;
+
+		other.asked = 0;
+		other.own = other_rows[i].own;
+		memcpy(other.codes, other_rows[i].codes, sizeof other.codes);
+		result.component_count = other_rows[i].components;
+		text = document_from(&with_others, &result, 1, AMPLE);
+		snprintf(expected, sizeof expected, "python\n%s\n`", other_rows[i].expected);
+		if (!strstr(text, "Example:") == !!other_rows[i].expected || other.asked != other_rows[i].asked ||
+		    (other_rows[i].expected && !strstr(strstr(text, "Example:"), expected)))
+			fail_msg("%s: asked %d times: %s", other_rows[i].what, other.asked, text);
+		assert_true(!other.asked || other.lines == 12);
+		free(text);
+	}
+}
+
+static void test_others_fail(void **state)
+{
+	pf_result result = pattern("validation", "guard", "\"template\": \"t\"");
+	struct prompt prompt;
+	pf_text out = { 0 };
+	pf_err err = { 0 };
+
+	(void)state;
+	other.own = true;
+	other.fails = EIO;
+	prompt_start(&prompt, "x", 2000, &with_others);
+	assert_int_equal(prompt_add(&prompt, &result), 0);
+	assert_int_equal(prompt_end(&prompt, &out, &err), -EIO);
+	assert_string_equal(err.why, "others failed");
+	pf_text_free(&out);
+	/* What the query names is gone meanwhile. */
+	other.fails = ENOENT;
+	prompt_start(&prompt, "x", 2000, &with_others);
+	assert_int_equal(prompt_add(&prompt, &result), 0);
+	assert_int_equal(prompt_end(&prompt, &out, &err), 0);
+	assert_non_null(strstr(out.bytes, "**guard"));
+	pf_text_free(&out);
+	other.fails = 0;
+}
+
 /* ---- groups, duplicates ---- */
 
 static void test_order(void **state)
@@ -450,7 +557,7 @@ static void test_reading_fails(void **state)
 		pf_err err = { 0 };
 		int result;
 
-		prompt_start(&prompt, "x", 2000, read_fails, &results[0].id);
+		prompt_start(&prompt, "x", 2000, &(struct prompt_source){ .data = read_fails, .arg = &results[0].id });
 		for (int i = 0; i < count; i++)
 			assert_int_equal(prompt_add(&prompt, &results[i]), 0);
 		result = prompt_end(&prompt, &out, &err);
@@ -617,6 +724,55 @@ static void test_components(void **state)
 	free(text);
 }
 
+/* As many as fit have their main method with them, best first; where it is long, or there is none, the path must do. */
+static int read_method(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	(void)arg, (void)err;
+	if (id == 1)
+		pf_text_puts(out, "def execute(self, context):\n    return ```\n");
+	else if (id == 2)
+		pf_text_printf(out, "%0*d", 3001, 0);
+	else if (id == 3)
+		for (int line = 0; line < 41; line++)
+			pf_text_puts(out, "x\n");
+	else if (id == 4)
+		return pf_fail(err, ENOENT, "no such component");
+	return 0;
+}
+
+static void test_methods(void **state)
+{
+	static const struct prompt_source from = { .data = read_members, .method = read_method };
+	pf_result results[6];
+	char *text;
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		results[i] = component_named("FooOperator", "components/FooOperator", NAN);
+		results[i].id = i % 5 + 1;
+	}
+	text = document_from(&from, results, 6, 2000);
+	assert_string_equal(text,
+			    "# Airflow components to read: ml operators\n"
+			    "\n## Components\n\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "````python\ndef execute(self, context):\n    return ```\n````\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "- `FooOperator`, operator, ml/nlp, confidence 1.00: `components/FooOperator/source.py`\n"
+			    "````python\ndef execute(self, context):\n    return ```\n````\n");
+	free(text);
+	/* What fits no more is left out, the method before the name. */
+	for (int64_t budget = 30; budget <= 250; budget++) {
+		text = document_from(&from, results, 6, budget);
+		assert_true(tokens(text) <= (size_t)budget);
+		assert_true(budget < 250 || strstr(text, "return"));
+		free(text);
+	}
+}
+
 /* ---- data that a hand-edited database may hold ---- */
 
 static const char *const hostile[] = {
@@ -713,30 +869,43 @@ static void test_hostile_title(void **state)
 	memset(title, 'x', sizeof title - 1);
 	title[sizeof title - 1] = '\0';
 	memcpy(title, "a\nb\x1b\xff", 5);
-	prompt_start(&prompt, title, 2000, read_members, NULL);
+	prompt_start(&prompt, title, 2000, &source);
 	assert_int_equal(prompt_end(&prompt, &out, NULL), 0);
 	assert_true(clean(out.bytes));
 	assert_true(out.len < 300);
 	assert_int_equal(strncmp(out.bytes, "# Airflow patterns: a b \xef\xbf\xbdxxx", 28), 0);
 	pf_text_free(&out);
 	/* To free alone. */
-	prompt_start(&prompt, "x", 2000, read_members, NULL);
+	prompt_start(&prompt, "x", 2000, &source);
 	assert_int_equal(prompt_end(&prompt, NULL, NULL), 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_units),		cmocka_unit_test(test_every_unit),
-		cmocka_unit_test(test_fences),		cmocka_unit_test(test_examples),
-		cmocka_unit_test(test_order),		cmocka_unit_test(test_best_first),
-		cmocka_unit_test(test_said_once),	cmocka_unit_test(test_budget),
-		cmocka_unit_test(test_same_bytes),	cmocka_unit_test(test_no_group_starves),
-		cmocka_unit_test(test_large_ones_wait), cmocka_unit_test(test_once_waits),
-		cmocka_unit_test(test_small_budgets),	cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_components),	cmocka_unit_test(test_hostile_data),
-		cmocka_unit_test(test_deep_data),	cmocka_unit_test(test_hostile_components),
-		cmocka_unit_test(test_hostile_title),	cmocka_unit_test(test_few_are_read),
+		cmocka_unit_test(test_units),
+		cmocka_unit_test(test_every_unit),
+		cmocka_unit_test(test_fences),
+		cmocka_unit_test(test_examples),
+		cmocka_unit_test(test_examples_of_others),
+		cmocka_unit_test(test_others_fail),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_best_first),
+		cmocka_unit_test(test_said_once),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_no_group_starves),
+		cmocka_unit_test(test_large_ones_wait),
+		cmocka_unit_test(test_once_waits),
+		cmocka_unit_test(test_small_budgets),
+		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_components),
+		cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_hostile_data),
+		cmocka_unit_test(test_deep_data),
+		cmocka_unit_test(test_hostile_components),
+		cmocka_unit_test(test_hostile_title),
+		cmocka_unit_test(test_few_are_read),
 		cmocka_unit_test(test_reading_fails),
 	};
 

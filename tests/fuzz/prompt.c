@@ -31,6 +31,31 @@ static int read_line(void *arg, int64_t id, pf_text *out, pf_err *err)
 	return 0;
 }
 
+/* Its code is another's where its digit is even; others show what the rest of the input says, from its line on. */
+static int is_own(void *arg, int64_t id, bool *own, pf_err *err)
+{
+	(void)err;
+	*own = ((const char *)arg)[id + 1] & 1;
+	return 0;
+}
+
+static int give_rest(void *arg, int64_t id, int lines, int (*each)(void *arg, const char *code), void *each_arg,
+		     pf_err *err)
+{
+	(void)lines, (void)err;
+	for (const char *code = (const char *)arg + id; *code; code++)
+		if (*code == ' ' && each(each_arg, code))
+			return 0;
+	return 0;
+}
+
+static int read_rest(void *arg, int64_t id, pf_text *out, pf_err *err)
+{
+	(void)err;
+	pf_text_puts(out, (const char *)arg + id);
+	return 0;
+}
+
 static void add_line(struct prompt *prompt, const char *input, const char *line)
 {
 	const struct unit *unit = &units[(unsigned char)line[0] % UNIT_COUNT];
@@ -70,7 +95,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check(input != NULL);
 	line = strsep(&rest, "\n");
 	budget = strtol(line, NULL, 10) % BUDGET_MOST;
-	prompt_start(&prompt, line, budget, read_line, input);
+	prompt_start(&prompt, line, budget, &(struct prompt_source){ read_line, read_rest, is_own, give_rest, input });
 	while ((line = strsep(&rest, "\n")))
 		add_line(&prompt, input, line);
 	check(prompt_end(&prompt, &text, NULL) == 0);

@@ -163,6 +163,28 @@ KEYS
   contains "$(head -n 1 "$Q/category=ml/component_type=operator/text=ImportError/prompt.md")" 'ml operators, text=ImportError'
 }
 
+@test "a prompt's examples are of what is asked for, and of its revisions" {
+  learn
+  operator ZipOperator | sed -e '1i import acme' -e 's/path is required/where from?/' >"$IN/category=general/zip.py"
+  prompt=$Q/pattern_type=validation/category=general/prompt.md
+  contains "$(cat "$prompt")" 'raise ValueError("path is required")'
+  equal "$(grep -c 'where from' "$prompt")" 0
+  prompt=$Q/library=acme/pattern_type=validation/category=general/prompt.md
+  contains "$(cat "$prompt")" 'raise ValueError("where from?")'
+  equal "$(grep -c 'path is required' "$prompt")" 0
+  equal "$(stat -c %s "$prompt")" "$(cat "$prompt" | wc -c)"
+  # The same patterns, on other lines and in other words.
+  sed -i -e 's/where from?/from where, please?/' -e 's/^class/# moved down\n\n&/' "$IN/category=general/zip.py"
+  contains "$(cat "$prompt")" 'raise ValueError("from where, please?")'
+  equal "$(stat -c %s "$prompt")" "$(cat "$prompt" | wc -c)"
+}
+
+@test "a prompt of components has their main methods" {
+  learn
+  contains "$(cat "$Q/similar_to=ReadOperator/prompt.md")" 'self.xcom_push(key="n", value=1)'
+  contains "$(cat "$Q/similar_to=ReadOperator/prompt.md")" '`components/WriteOperator/source.py`'
+}
+
 @test "categories and component types have their prompt" {
   learn
   listed "$MNT/general/prompt.md" "$MNT/general/operator/prompt.md"

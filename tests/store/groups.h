@@ -12,6 +12,7 @@ int metadata_tests(void);
 int history_tests(void);
 int plan_tests(void);
 int query_tests(void);
+int example_tests(void);
 int maintenance_tests(void);
 
 #endif

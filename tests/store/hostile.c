@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -153,8 +154,11 @@ static int keep_note(void *arg, const pf_note *note)
 
 static int see_result(void *arg, const pf_result *result)
 {
-	learned(arg, result->name);
-	path(arg, result->path);
+	struct walk *w = arg;
+
+	learned(w, result->name);
+	path(w, result->path);
+	*(result->pattern_type ? &w->pattern : &w->component) = result->id;
 	return 0;
 }
 
@@ -247,6 +251,28 @@ static void walk_incoming(struct walk *w)
 	}
 }
 
+static int see_code(void *arg, const char *code)
+{
+	(void)arg;
+	(void)strlen(code);
+	return 0;
+}
+
+/* Of the pattern or component last seen. */
+static void walk_examples(struct walk *w, const pf_query *query)
+{
+	pf_examples *examples = pf_store_examples(w->store, query, &w->err);
+	bool own;
+
+	said(w, examples ? 0 : -1);
+	if (examples) {
+		said(w, pf_examples_own(examples, w->pattern, &own, &w->err));
+		said(w, pf_examples_each(examples, w->pattern, INT_MAX, see_code, w, &w->err));
+	}
+	pf_examples_free(examples);
+	said(w, pf_store_component_method(w->store, w->component, EMPTIED(w), &w->err));
+}
+
 static void walk_query(struct walk *w, const char *const *pairs)
 {
 	pf_query *query = NULL;
@@ -262,6 +288,7 @@ static void walk_query(struct walk *w, const char *const *pairs)
 	}
 	said(w, pf_store_query(w->store, query, see_result, w, &w->err));
 	said(w, pf_store_query_count(w->store, query, &count, &w->err));
+	walk_examples(w, query);
 	pf_query_free(query);
 }
 

@@ -9,9 +9,11 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(void);
 	} groups[] = {
-		{ "opening", opening_tests },	{ "learning", learning_tests }, { "verdicts", verdict_tests },
-		{ "incoming", incoming_tests }, { "metadata", metadata_tests }, { "history", history_tests },
-		{ "plans", plan_tests },	{ "queries", query_tests },	{ "maintenance", maintenance_tests },
+		{ "opening", opening_tests },	{ "learning", learning_tests },
+		{ "verdicts", verdict_tests },	{ "incoming", incoming_tests },
+		{ "metadata", metadata_tests }, { "history", history_tests },
+		{ "plans", plan_tests },	{ "queries", query_tests },
+		{ "examples", example_tests },	{ "maintenance", maintenance_tests },
 	};
 	int failed = 0;
 
