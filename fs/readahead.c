@@ -18,6 +18,7 @@ enum {
 	CHUNK_MAX = 1024,	  /* and at most, each time one is asked for that was not there */
 	UNKNOWN_MAX = 8,	  /* so many in a row that the kernel does not know: the directory was not listed */
 	DOCUMENT_MAX = 128 << 10, /* bytes; what is longer, the kernel reads ahead itself */
+	LISTED_WALK = 3,	  /* so many listings are a walk */
 };
 #define SOON ((int64_t)100 * 1000000) /* ns; who reads on does so within */
 
@@ -52,6 +53,8 @@ struct readahead {
 	int64_t asked_at;      /* the last document that was asked for */
 	int64_t told;	       /* the event up to which the kernel was told */
 	uint64_t begun, ended; /* batches; where they differ, one is being handed over */
+	int listed;	       /* directories, up to LISTED_WALK */
+	bool walked;	       /* so many, and the disk is not asked yet */
 	bool stop;
 
 	struct run runs[RUNS];
@@ -71,6 +74,16 @@ void readahead_asked(struct readahead *ra, struct node node, int64_t now)
 			pthread_cond_signal(&ra->wanted);
 	}
 	ra->asked_at = now;
+	pthread_mutex_unlock(&ra->lock);
+}
+
+void readahead_listed(struct readahead *ra)
+{
+	pthread_mutex_lock(&ra->lock);
+	if (ra->listed < LISTED_WALK && ++ra->listed == LISTED_WALK) {
+		ra->walked = true;
+		pthread_cond_signal(&ra->wanted);
+	}
 	pthread_mutex_unlock(&ra->lock);
 }
 
@@ -215,23 +228,39 @@ static void follow(struct readahead *ra, const struct asked *asked)
 	run->at = fs_monotonic();
 }
 
+static void prefetch_listings(struct readahead *ra)
+{
+	pf_err err = { 0 };
+
+	if (pf_store_prefetch_listings(ra->fs->store, &err) < 0)
+		pf_log(PF_LOG_DEBUG, "cannot read listings ahead: %s", err.why);
+}
+
 static void *readahead_main(void *arg)
 {
 	struct readahead *ra = arg;
 
 	pthread_mutex_lock(&ra->lock);
 	for (;;) {
-		struct asked asked;
+		struct asked asked = { 0 };
+		bool walked;
 
-		while (!ra->count && !ra->stop)
+		while (!ra->count && !ra->walked && !ra->stop)
 			pthread_cond_wait(&ra->wanted, &ra->lock);
 		if (ra->stop)
 			break;
-		asked = ra->queue[ra->first];
-		ra->first = (ra->first + 1) % QUEUE;
-		ra->count--;
+		walked = ra->walked;
+		ra->walked = false;
+		if (!walked) {
+			asked = ra->queue[ra->first];
+			ra->first = (ra->first + 1) % QUEUE;
+			ra->count--;
+		}
 		pthread_mutex_unlock(&ra->lock);
-		follow(ra, &asked);
+		if (walked)
+			prefetch_listings(ra);
+		else
+			follow(ra, &asked);
 		pthread_mutex_lock(&ra->lock);
 	}
 	pthread_mutex_unlock(&ra->lock);

@@ -10,6 +10,9 @@
  * a directory that is left costs no more than the last chunk. Only what the
  * kernel has listed or looked up can be handed over.
  *
+ * Listings are the store's to read ahead: who has seen a few directories mostly
+ * walks through all, and the disk is asked for the rest of them, once a mount.
+ *
  * Never older than what was told. A document that is read from the store, then
  * changed, told of (change.h), and handed over after that, would stay in the page
  * cache for good. So the writer waits, between its commit and its notices, for
@@ -41,6 +44,9 @@ void readahead_free(struct readahead *readahead);
 
 /* NODE was asked for NOW, by fs_monotonic. Any thread; waits for nothing. */
 void readahead_asked(struct readahead *readahead, struct node node, int64_t now);
+
+/* A directory of patterns was listed, from its beginning. Any thread; waits for nothing. */
+void readahead_listed(struct readahead *readahead);
 
 /*
  * The writer's, who is about to tell the kernel of what happened up to the event SEEN: returns once nothing is being

@@ -5,6 +5,7 @@
 
 #include "document.h"
 #include "fs.h"
+#include "readahead.h"
 #include "version.h"
 
 static const struct node_fixed fixed[] = {
@@ -123,6 +124,8 @@ int scope_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_li
 	}
 	if (!pf_scope_pattern_type(dir.id))
 		return list_scopes(fs, dir.id, cookie, listing, err);
+	if (cookie == 0)
+		readahead_listed(fs->readahead);
 	return pf_store_pattern_list(fs->store, dir.id, cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0, emit_pattern,
 				     listing, err);
 }

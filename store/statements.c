@@ -59,6 +59,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
 	 * need the whole row; but the row is never sought, as EXPLAIN shows: its size is in the index.)
 	 */
+	[STMT_LISTING_ROOT] = "SELECT rootpage FROM main.sqlite_schema WHERE name = 'code_patterns_listing'",
 	[STMT_PATTERN_LIST] = "SELECT " ENTRY_COLUMNS " FROM code_patterns INDEXED BY code_patterns_listing"
 			      " WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
 	[STMT_PATTERN_DOCUMENT] = "SELECT " DOCUMENT_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,

@@ -251,6 +251,16 @@ void store_committed(pf_store *store);
 int store_peek(const char *path, struct connection **conn, pf_err *err);
 size_t store_max_source(const pf_store *store);
 
+/* ---- prefetch.c ---- */
+
+/* BYTES at OFFSET of the database's file will be read soon. */
+typedef void prefetch_advise(void *arg, int64_t offset, int64_t bytes);
+/*
+ * Gives advice of the pages of the B-tree of an index, but its root, with as little waiting for the disk as it takes.
+ * CONN is in a snapshot. ENOMEM.
+ */
+int prefetch_tree(struct connection *conn, int64_t root, prefetch_advise *advise, void *arg, pf_err *err);
+
 /* ---- place.c ---- */
 
 /* EACCES where others may have put there what lies at PATH, or beside it, or on the way to it. */

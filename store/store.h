@@ -143,6 +143,11 @@ int pf_store_pattern_stat(pf_store *store, int64_t id, pf_pattern_entry *entry, 
 int pf_store_pattern_list(pf_store *store, pf_scope scope, int64_t after,
 			  int (*each)(void *arg, const pf_pattern_entry *entry), void *arg, pf_err *err);
 /*
+ * Has the disk fetch what all directories' listings are made of, for whoever is about to go through many: the calling
+ * thread waits for a small part of it, and it is advice, that may come to nothing.
+ */
+int pf_store_prefetch_listings(pf_store *store, pf_err *err);
+/*
  * The same, each with its document, and without their names; the store is read as it is at one moment. -ESTALE where its
  * last event is not EVENT then, or it was changed by hand and no event says so (pf_store_version).
  */

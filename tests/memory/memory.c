@@ -481,6 +481,12 @@ static int changes(struct scene *s, const char *what)
 	return rc;
 }
 
+static int prefetch(struct scene *s, const char *what)
+{
+	(void)what;
+	return pf_store_prefetch_listings(s->f.store, err_of(s));
+}
+
 static int say_result(void *arg, const pf_result *result)
 {
 	SAY((struct scene *)arg, "%s %s %s %" PRId64 "\n", result->path, result->name, result->category,
@@ -710,6 +716,7 @@ static const struct operation operations[] = {
 
 	{ "lookups", STORE, find_all, "general", false },
 	{ "changes", STORE, changes, NULL, false },
+	{ "prefetch", STORE, prefetch, NULL, false },
 	{ "a query for everything", STORE, query, "limit=5", false },
 	{ "a query by category", STORE, query, "category=ml", false },
 	{ "a query by subcategory", STORE, query, "subcategory=nlp", false },

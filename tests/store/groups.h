@@ -11,6 +11,7 @@ int incoming_tests(void);
 int metadata_tests(void);
 int history_tests(void);
 int plan_tests(void);
+int prefetch_tests(void);
 int query_tests(void);
 int example_tests(void);
 int maintenance_tests(void);

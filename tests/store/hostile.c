@@ -212,6 +212,7 @@ static void walk_components(struct walk *w)
 	size_t known;
 
 	w->count = 0;
+	said(w, pf_store_prefetch_listings(w->store, &w->err));
 	said(w, pf_store_component_totals(w->store, &count, &mtime, &w->err));
 	said(w, pf_store_component_list(w->store, 0, keep_component, w, &w->err));
 	memcpy(ids, w->ids, w->count * sizeof *ids);

@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 		{ "metadata", metadata_tests }, { "history", history_tests },
 		{ "plans", plan_tests },	{ "queries", query_tests },
 		{ "examples", example_tests },	{ "maintenance", maintenance_tests },
+		{ "prefetch", prefetch_tests },
 	};
 	int failed = 0;
 
