@@ -67,17 +67,19 @@ struct writer {
 	const struct kernel_ops *kernel; /* NULL: nobody to tell */
 	void *kernel_arg;
 
-	pthread_mutex_t lock; /* guards the two queues, `stop` and the extractors */
+	pthread_mutex_t lock; /* guards what follows, but the threads */
 	pthread_cond_t queued, noticed;
 	struct change *first, **last;
 	struct notice *first_notice, **last_notice;
+	bool carrying; /* a thread carries changes out; at first it is the writer thread's turn */
+	bool due;      /* the writer thread's turn is next: it has other things to see to */
 	bool stop, stop_notices;
 	pf_extractor *extractors[EXTRACTORS];
 	size_t extractor_count;
 
 	pthread_t thread, notifier;
 	bool started; /* they run, or ran */
-	/* The writer thread's own: */
+	/* Of who carries changes out: */
 	int64_t seen;	    /* the change feed up to here has been told */
 	int64_t components; /* the moment of components that has been told */
 	bool store_failing; /* so that a lasting fault is logged once */
@@ -605,7 +607,7 @@ static void tell_inodes(struct writer *w, const struct stale *stale)
 		pf_log(PF_LOG_ERROR, "no memory to tell the kernel of every change: listings may be stale");
 }
 
-/* ---- The writer thread ---- */
+/* ---- Carrying changes out ---- */
 
 static void answer(struct change *change)
 {
@@ -797,6 +799,39 @@ static void run_group(struct writer *w, struct change *list)
 	hand_to_notifier(w, &stale, answers);
 }
 
+/* What is queued, or NULL; lock held. */
+static struct change *take_queued(struct writer *w)
+{
+	struct change *list = w->first;
+
+	w->first = NULL;
+	w->last = &w->first;
+	return list;
+}
+
+/* Who carried changes out does so no longer; lock held. */
+static void put_down(struct writer *w)
+{
+	w->carrying = false;
+	if (w->first || w->due || w->stop)
+		pthread_cond_signal(&w->queued);
+}
+
+/* The next group of a thread that carries changes out in passing; NULL where it does so no longer. */
+static struct change *next_in_passing(struct writer *w)
+{
+	struct change *list;
+
+	pthread_mutex_lock(&w->lock);
+	list = w->due ? NULL : take_queued(w);
+	if (!list)
+		put_down(w);
+	pthread_mutex_unlock(&w->lock);
+	return list;
+}
+
+/* ---- The writer thread ---- */
+
 /* Drafts that are not being closed are stored all the same, so that a crash costs seconds at the most. */
 static size_t store_idle_drafts(struct writer *w, int64_t before)
 {
@@ -890,7 +925,10 @@ static void tick(struct writer *w)
 	trim_queries(w);
 }
 
-/* The next group: all that is queued; NULL after a tick without any. False when it is time to end. */
+/*
+ * The next group: all that is queued; NULL after a tick without any. False when it is time to end. From here on the
+ * writer thread carries changes out, until it is through with the group.
+ */
 static bool next_group(struct writer *w, struct change **list)
 {
 	struct timespec until;
@@ -901,15 +939,25 @@ static bool next_group(struct writer *w, struct change **list)
 	until.tv_sec += until.tv_nsec / 1000000000;
 	until.tv_nsec %= 1000000000;
 	pthread_mutex_lock(&w->lock);
-	while (!w->first && !w->stop)
-		if (pthread_cond_timedwait(&w->queued, &w->lock, &until) == ETIMEDOUT)
-			break;
-	*list = w->first;
-	w->first = NULL;
-	w->last = &w->first;
+	while (w->carrying || (!w->first && !w->stop && !w->due)) {
+		if (w->due)
+			pthread_cond_wait(&w->queued, &w->lock);
+		else
+			w->due = pthread_cond_timedwait(&w->queued, &w->lock, &until) == ETIMEDOUT;
+	}
+	w->carrying = true;
+	w->due = false;
+	*list = take_queued(w);
 	go_on = *list || !w->stop;
 	pthread_mutex_unlock(&w->lock);
 	return go_on;
+}
+
+static void end_group(struct writer *w)
+{
+	pthread_mutex_lock(&w->lock);
+	put_down(w);
+	pthread_mutex_unlock(&w->lock);
 }
 
 static void *writer_main(void *arg)
@@ -919,6 +967,7 @@ static void *writer_main(void *arg)
 	struct change *list;
 
 	remember(w);
+	end_group(w);
 	while (next_group(w, &list)) {
 		int64_t now;
 
@@ -929,6 +978,7 @@ static void *writer_main(void *arg)
 			ticked = now;
 			tick(w);
 		}
+		end_group(w);
 	}
 	/* What cannot be stored any more must not keep the daemon from ending. */
 	for (int rounds = 0; rounds < LAST_ROUNDS && store_idle_drafts(w, INT64_MAX); rounds++)
@@ -981,26 +1031,59 @@ void writer_tell(struct writer *w, uint64_t ino)
 		w->kernel->inval_inode(w->kernel_arg, ino, true);
 }
 
-void writer_submit(struct writer *w, struct change *change)
+/* Queues CHANGE: true, or false where the mount is ending; lock held. */
+static bool queue(struct writer *w, struct change *change)
 {
-	bool late;
-
 	change->next = NULL;
-	pthread_mutex_lock(&w->lock);
-	late = w->stop;
-	if (!late) {
-		*w->last = change;
-		w->last = &change->next;
-		pthread_cond_signal(&w->queued);
-	}
-	pthread_mutex_unlock(&w->lock);
-	if (!late)
-		return;
-	/* As the kernel says it in a moment. */
+	if (w->stop)
+		return false;
+	*w->last = change;
+	w->last = &change->next;
+	return true;
+}
+
+/* As the kernel says it in a moment. */
+static void refuse_late(struct change *change)
+{
 	pf_fail(&change->err, ENOTCONN, "%s: the mount is ending", ops[change->op].name);
 	if (change->answer != change_answer_nobody)
 		pf_log(PF_LOG_NOTICE, "refused: %s", change->err.why);
 	change->answer(change, -ENOTCONN);
+}
+
+void writer_submit(struct writer *w, struct change *change)
+{
+	bool queued;
+
+	pthread_mutex_lock(&w->lock);
+	queued = queue(w, change);
+	if (queued && !w->carrying)
+		pthread_cond_signal(&w->queued);
+	pthread_mutex_unlock(&w->lock);
+	if (!queued)
+		refuse_late(change);
+}
+
+void writer_carry_out(struct writer *w, struct change *change)
+{
+	bool queued, mine;
+
+	pthread_mutex_lock(&w->lock);
+	queued = queue(w, change);
+	mine = queued && !w->carrying;
+	w->carrying |= mine;
+	pthread_mutex_unlock(&w->lock);
+	if (!queued)
+		refuse_late(change);
+	if (!mine)
+		return;
+	/* Without others a notice might wait for a request that nobody serves. */
+	if (!fs_lengthy(w->fs)) {
+		end_group(w);
+		return;
+	}
+	for (struct change *list; (list = next_in_passing(w));)
+		run_group(w, list);
 }
 
 struct writer *writer_new(struct pf_fs *fs, pf_err *err)
@@ -1015,6 +1098,7 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	w->fs = fs;
 	w->last = &w->first;
 	w->last_notice = &w->first_notice;
+	w->carrying = true;
 	w->seen = INT64_MAX;
 	if (pf_store_changes(fs->store, &w->seen, each_change, NULL, err) < 0) {
 		free(w);

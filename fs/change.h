@@ -1,31 +1,39 @@
 /*
- * Changes: what the mount's users write, and the one thread that commits it.
+ * Changes: what the mount's users write, and who commits it.
  *
- * A handler that changes something fills a `struct change` and hands it over;
- * it waits for nothing. The writer thread takes whatever is queued, carries it
+ * A handler that changes something fills a `struct change` and queues it; it
+ * waits for nobody. One thread at a time takes whatever is queued, carries it
  * out in one transaction (writers that arrive while a commit is in flight share
  * the next one), tells the kernel what became stale, and answers. So an answer
  * means: durable, and visible to whoever looks.
+ *
+ * Where no thread does that when a change comes, the one that serves its asker
+ * does, once another takes the lead in serving (loop.h): to wake one would cost
+ * about as much as the change. It goes on until nothing is queued, or until the
+ * writer thread wants its turn, which sees to all else: what other processes
+ * committed, drafts that nobody closes, and what is queued where no other
+ * thread could serve meanwhile.
  *
  * Who waits for whom. The kernel holds locks while a request is unanswered, and
  * some notices need such a lock, so the order matters:
  *
  *  - inode notices (inval_inode) take no directory lock, and wait at most for
- *    pages that are being read; serving threads never wait for the writer, so
- *    such reads are always served. The pages of `outcome` files are locked by
- *    their own writers: these get attributes-only notices, and the kernel drops
- *    their pages when it sees the new time. The writer thread sends them all
+ *    pages that are being read; no serving thread waits for who carries changes
+ *    out, and one that does that itself leaves others to serve, so such reads
+ *    are always served. The pages of `outcome` files are locked by their own
+ *    writers: these get attributes-only notices, and the kernel drops their
+ *    pages when it sees the new time. Who carries changes out sends them all
  *    before it answers, and after what is being handed to the kernel unasked
  *    (readahead.h), which waits for no more than they do.
  *  - entry notices (inval_entry) take the directory's lock. They are about
  *    components, scopes and queries, never about what is below incoming/, and a
  *    second thread sends them, which then answers the group. Who archives a
- *    pattern holds that lock until answered: so the writer thread answers it
- *    first. And while others hold a lock below incoming/ until answered (rename,
- *    unlink, …), somebody who moves a file from a scope to there may hold the
- *    scope's and wait for theirs, in vain (EROFS) but the other way round: the
- *    writer thread answers whoever has waited like that for a second. It itself
- *    never waits for the kernel's locks of directories.
+ *    pattern holds that lock until answered: so it is answered first. And while
+ *    others hold a lock below incoming/ until answered (rename, unlink, …),
+ *    somebody who moves a file from a scope to there may hold the scope's and
+ *    wait for theirs, in vain (EROFS) but the other way round: the writer thread
+ *    answers whoever has waited like that for a second. Neither it nor who
+ *    carries changes out ever waits for the kernel's locks of directories.
  *
  * A change's functions may run several times: where a group's transaction
  * breaks (full disk, …), each of its changes is carried out again on its own, so
@@ -123,6 +131,8 @@ int writer_start(struct writer *writer, const struct kernel_ops *ops, void *arg,
 void writer_tell(struct writer *writer, uint64_t ino);
 /* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
 void writer_submit(struct writer *writer, struct change *change);
+/* The same for a thread that serves: it carries out what is queued where nobody else does, and others serve meanwhile. */
+void writer_carry_out(struct writer *writer, struct change *change);
 /*
  * Carries out what is queued, answers all, and ends; what is submitted from now on is answered -ENOTCONN. Its notices
  * may wait for requests that are still to be served, so others must serve meanwhile. One thread calls it; again is

@@ -63,10 +63,9 @@ int fs_start(struct pf_fs *fs, const struct kernel_ops *ops, void *arg, pf_err *
 	return result < 0 ? result : writer_start(fs->writer, ops, arg, err);
 }
 
-void fs_lengthy(struct pf_fs *fs)
+bool fs_lengthy(struct pf_fs *fs)
 {
-	if (fs->lengthy)
-		fs->lengthy();
+	return fs->lengthy && fs->lengthy();
 }
 
 void fs_stop(struct pf_fs *fs)

@@ -23,7 +23,7 @@ struct pf_fs {
 	struct snapshots *snapshots; /* owned */
 	struct told *told;	     /* owned; of what depends on all components */
 	struct readahead *readahead; /* owned */
-	void (*lengthy)(void);	     /* see fs_lengthy; may be NULL */
+	bool (*lengthy)(void);	     /* see fs_lengthy; may be NULL */
 	struct writer *writer;	     /* owned; read-only, it only follows what others write */
 };
 
@@ -39,8 +39,8 @@ void fs_stop(struct pf_fs *fs);
 /* Stops, and closes the store. Nobody may be served any more. NULL is fine. */
 void fs_free(struct pf_fs *fs);
 
-/* What the calling thread, which serves, is about to do may take long: others are to be served meanwhile. */
-void fs_lengthy(struct pf_fs *fs);
+/* What the calling thread, which serves, is about to do may take long: whether others are served meanwhile. */
+bool fs_lengthy(struct pf_fs *fs);
 
 /* Now, ns since the epoch. */
 int64_t fs_now(void);

@@ -170,6 +170,7 @@ static void judge(struct pf_fs *fs, struct change *change)
 	pf_err err = { 0 };
 	pf_extractor *extractor = writer_borrow_extractor(fs->writer, &err);
 
+	fs_lengthy(fs);
 	if (!extractor)
 		return; /* the writer will do it, or say why not */
 	change->judgement = pf_store_judge(fs->store, extractor, change->id, change->content, change->len);

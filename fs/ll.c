@@ -25,7 +25,6 @@
 
 #include "incoming.h"
 #include "log.h"
-#include "loop.h"
 #include "readahead.h"
 
 static struct ll *ll_of(fuse_req_t request)
@@ -176,12 +175,11 @@ static void answer_attr(struct change *change, int result)
 	change_free(change);
 }
 
-/* A change for REQUEST; replies ENOMEM where there is none. What comes of it may take long. */
+/* A change for REQUEST; replies ENOMEM where there is none. */
 static struct change *start_change(fuse_req_t request, void (*answer)(struct change *, int))
 {
 	struct change *change = change_new();
 
-	loop_step_down();
 	if (!change) {
 		fuse_reply_err(request, ENOMEM);
 		return NULL;
@@ -207,7 +205,7 @@ static void finish(struct change *change, int result, const pf_err *err)
 	if (result > 1)
 		return; /* it may be gone by now */
 	if (result > 0) {
-		writer_submit(ll_of(change->request)->fs->writer, change);
+		writer_carry_out(ll_of(change->request)->fs->writer, change);
 		return;
 	}
 	if (result < 0 && err->code)

@@ -46,6 +46,7 @@ struct loop {
 };
 
 static _Thread_local struct loop *leading; /* what the thread leads, or NULL */
+static _Thread_local bool relieved;	   /* it stepped down, and there are others */
 
 static void count_idle(struct loop *loop, int by)
 {
@@ -166,15 +167,17 @@ static bool find_successor(struct loop *loop)
 	return false;
 }
 
-void loop_step_down(void)
+bool loop_step_down(void)
 {
 	struct loop *loop = leading;
 
 	if (!loop)
-		return;
+		return relieved;
 	leading = NULL;
 	find_successor(loop);
+	relieved = loop->count > 1;
 	pthread_mutex_unlock(&loop->lead);
+	return relieved;
 }
 
 static void carry_out(struct loop *loop, const struct fuse_buf *buffer)
@@ -207,6 +210,7 @@ static void *thread_main(void *arg)
 		pthread_mutex_lock(&loop->lead);
 		count_idle(loop, -1);
 		leading = loop;
+		relieved = false;
 		loop->answered_at = 0;
 		while (leading && (got = receive(loop, &buffer)) > 0)
 			carry_out(loop, &buffer);

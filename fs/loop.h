@@ -2,7 +2,7 @@
  * The threads that serve the kernel's requests.
  *
  * One of them leads: it takes the next request from the device, and carries out
- * itself what is brief, which most is. Before what may take long (a change, a
+ * itself what is brief, which most is. Before what may take long (a commit, a
  * query: loop_step_down), and as long as requests turn out to take long (a cold
  * disk), another takes the lead, or a new thread does where none is idle. So
  * there are as many threads as long requests were being carried out at once, but
@@ -44,9 +44,9 @@ int loop_ended(const struct loop *loop);
 int loop_stop(struct loop *loop);
 
 /*
- * The request that the calling thread carries out may take long: whoever else wants something is served meanwhile. Does
- * nothing where the thread does not lead.
+ * The request that the calling thread carries out may take long: from here on the thread does not lead. Whether whoever
+ * else wants something is served meanwhile, by another thread.
  */
-void loop_step_down(void);
+bool loop_step_down(void);
 
 #endif

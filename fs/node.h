@@ -28,7 +28,7 @@
  *
  * Threads: functions of a row run on any serving thread, and wait for nothing
  * but the store's readers; what may take long says so before (fs_lengthy). Those of the write side change no more than
- * drafts; the rest they leave to the writer (change.h).
+ * drafts; the rest is carried out as change.h says.
  */
 #ifndef PF_NODE_H
 #define PF_NODE_H

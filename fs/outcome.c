@@ -22,6 +22,7 @@ struct outcome_state {
 enum {
 	BUCKETS = 64,
 	LINE_LIMIT = 1 << 20, /* bytes of one line */
+	BRIEF = 1024,	      /* the paths in so many bytes are soon looked up */
 	DEPTH_LIMIT = 32,     /* of a path; the tree is four deep, queries as deep as there are keys */
 	TOTALS_ROOM = 50,     /* what an `outcome` says, with counts of seven digits */
 };
@@ -518,6 +519,8 @@ static int apply(struct pf_fs *fs, struct node node, const char *bytes, size_t l
 	pf_err cause = { 0 };
 	int result = take_lines(fs, node, bytes, len, all, &lines, &cause);
 
+	if (lines.len > BRIEF)
+		fs_lengthy(fs);
 	if (result == 0 && lines.len)
 		result = outcome_parse(fs, directory_of(node), lines.bytes, lines.len, &change->verdicts, &cause);
 	pf_text_free(&lines);
