@@ -348,7 +348,7 @@ static int open_database(const char *path, enum connection_mode mode, struct con
 	rc = sqlite3_open_v2(uri.bytes, &conn->db,
 			     modes[mode].flags | SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
 				     SQLITE_OPEN_EXRESCODE,
-			     NULL);
+			     mode == CONNECTION_WRITER ? log_vfs() : NULL);
 	pf_text_free(&uri);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }

@@ -1,6 +1,7 @@
 /*
  * What the store's files share. The layers, from below:
  *
+ *   log.c          how the log is written
  *   connection.c   one database connection, its cached statements, its errors
  *   statements.c   every statement, a row each
  *   schema.c       tables, a row a version
@@ -164,6 +165,11 @@ static inline int64_t add_capped(int64_t a, int64_t b)
 
 /* Memory ran out in a pf_text or an allocation. */
 int no_memory(pf_err *err);
+
+/* ---- log.c ---- */
+
+/* By whom a writer's files are opened (a VFS); NULL: as usual. */
+const char *log_vfs(void);
 
 /* ---- schema.c ---- */
 
