@@ -188,14 +188,16 @@ static size_t plain_run(const char *bytes, size_t len)
 	}
 }
 
+/* What stands behind the backslash. */
+static const char letters[0x80] = {
+	['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\',
+};
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+
 static void escape(pf_text *out, unsigned char c)
 {
-	static const char letters[0x80] = {
-		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't', ['"'] = '"', ['\\'] = '\\',
-	};
-
 	if (c >= 0x80) {
-		pf_text_puts(out, "\xef\xbf\xbd"); /* U+FFFD: the byte was not UTF-8 */
+		pf_text_puts(out, replacement); /* the byte was not UTF-8 */
 	} else if (letters[c]) {
 		char pair[2] = { '\\', letters[c] };
 
@@ -205,12 +207,56 @@ static void escape(pf_text *out, unsigned char c)
 	}
 }
 
-void pf_json_quote(pf_text *out, const char *string, size_t len)
+static size_t escaped_length(unsigned char c)
 {
-	pf_text_add(out, "\"", 1);
+	return c >= 0x80 ? sizeof replacement - 1 : letters[c] ? 2 : sizeof "\\u0000" - 1;
+}
+
+size_t pf_json_quoted_length(const char *string, size_t len)
+{
+	size_t length = 2;
+
 	while (len) {
 		size_t run = plain_run(string, len);
 
+		length += run;
+		string += run;
+		len -= run;
+		if (len) {
+			length += escaped_length((unsigned char)*string);
+			string++;
+			len--;
+		}
+	}
+	return length;
+}
+
+/* Appends STRING, which needs no escapes, in quotes. */
+static void quote_plain(pf_text *out, const char *string, size_t len)
+{
+	char *at;
+
+	if (!reserve(out, len + 2))
+		return;
+	at = out->bytes + out->len;
+	*at++ = '"';
+	memcpy(at, string, len);
+	at += len;
+	*at++ = '"';
+	*at = '\0';
+	out->len += len + 2;
+}
+
+void pf_json_quote(pf_text *out, const char *string, size_t len)
+{
+	size_t run = plain_run(string, len);
+
+	if (run == len) {
+		quote_plain(out, string, len);
+		return;
+	}
+	pf_text_add(out, "\"", 1);
+	while (len) {
 		pf_text_add(out, string, run);
 		string += run;
 		len -= run;
@@ -219,6 +265,7 @@ void pf_json_quote(pf_text *out, const char *string, size_t len)
 			string++;
 			len--;
 		}
+		run = plain_run(string, len);
 	}
 	pf_text_add(out, "\"", 1);
 }
@@ -291,7 +338,8 @@ static void indent(pf_text *out, int depth)
 
 static void line_break(pf_json *json, int depth)
 {
-	fill_gap(json);
+	if (json->gap > 0)
+		fill_gap(json);
 	pf_text_add(json->out, "\n", 1);
 	indent(json->out, depth + json->base);
 }

@@ -103,6 +103,8 @@ void pf_json_raw(pf_json *json, const char *key, const char *value);
 
 /* Appends STRING as a JSON string with its quotes. */
 void pf_json_quote(pf_text *out, const char *string, size_t len);
+/* How many bytes that appends. */
+size_t pf_json_quoted_length(const char *string, size_t len);
 
 /*
  * Appends the document JSON on one line, without white space between its tokens and at its end; strings stay as they

@@ -80,13 +80,12 @@ int document_gap(const struct counts *counts, double bound)
 	return len < COUNTS_ROOM ? COUNTS_ROOM - len : 0;
 }
 
-static int counts_and_gap(const struct counts *counts, double bound)
+int counts_room(const struct counts *counts, double bound)
 {
 	return counts_length(counts->success, counts->failure, counts->components, bound) + document_gap(counts, bound);
 }
 
 int64_t document_growth(const struct counts *before, double bound, const struct counts *after)
 {
-	return counts_and_gap(after, wilson_lower_bound(after->success, after->failure)) -
-	       counts_and_gap(before, bound);
+	return counts_room(after, wilson_lower_bound(after->success, after->failure)) - counts_room(before, bound);
 }

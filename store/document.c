@@ -31,6 +31,24 @@ void document_render(const struct document *d, pf_text *out)
 	pf_json_end(&json);
 }
 
+/* How long STRING is in a document, without its quotes. */
+static size_t escaped(const char *string)
+{
+	return pf_json_quoted_length(string, strlen(string)) - 2;
+}
+
+int64_t document_length(const struct document *d)
+{
+	/* Every key, and all that stands around the values; the schema's pattern_sizes has it too. */
+	size_t len = 360;
+
+	len += escaped(d->component_name) + strlen(d->pattern_type) + strlen(d->pattern_name) + strlen(d->category);
+	len += d->subcategory ? escaped(d->subcategory) + 2 : strlen("null");
+	len += strlen(d->component_type) + strlen(d->complexity_range) + strlen(d->signature);
+	len += strlen(d->libraries) + strlen(d->data);
+	return (int64_t)len + digits_of(d->id) + counts_room(&d->counts, d->bound);
+}
+
 /* The last member, and the end of the object. */
 static int add_examples(struct connection *conn, int64_t pattern, pf_text *data, pf_err *err)
 {

@@ -47,6 +47,22 @@ static void append_line(pf_text *out, int64_t id, const struct occurrence *what)
 	pf_json_end(&json);
 }
 
+static int64_t length_of(const char *string)
+{
+	return string ? (int64_t)pf_json_quoted_length(string, strlen(string)) : (int64_t)strlen("null");
+}
+
+/* How long the line is that append_line() makes. */
+static int64_t line_length(int64_t id, const struct occurrence *what)
+{
+	static const char around[] = "{\"id\":,\"at\":\"2026-11-23T04:05:06.123456Z\",\"event\":\"\",\"pattern\":,"
+				     "\"component\":,\"note\":,\"success_count\":,\"failure_count\":}\n";
+
+	return (int64_t)strlen(around) + digits_of(id) + (int64_t)strlen(event_names[what->event]) +
+	       length_of(what->pattern_path) + length_of(what->component_name) + length_of(what->note) +
+	       digits_of(what->success) + digits_of(what->failure);
+}
+
 static void bind_id(struct query *q, int64_t id)
 {
 	if (id)
@@ -63,13 +79,11 @@ static int64_t next_id(const pf_txn *txn)
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 {
 	int rc = txn->history_known ? 0 : txn_read_last_event(txn, err);
+	int64_t end;
 
 	if (rc < 0)
 		return rc;
-	pf_text_reset(&txn->line);
-	append_line(&txn->line, next_id(txn), what);
-	if (txn->line.failed)
-		return no_memory(err);
+	end = add_capped(txn->history_end, line_length(next_id(txn), what));
 	QUERY(q, txn->conn, STMT_HISTORY_ADD);
 	query_int(&q, next_id(txn));
 	query_int(&q, what->at);
@@ -78,14 +92,14 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 	bind_id(&q, what->component_id);
 	query_int(&q, what->success);
 	query_int(&q, what->failure);
-	query_int(&q, add_capped(txn->history_end, (int64_t)txn->line.len));
+	query_int(&q, end);
 	query_text(&q, what->note);
 	rc = query_run(&q, err);
 	if (rc < 0)
 		return rc;
 	txn->of_components |= what->component_id || what->event == EVENT_ARCHIVED || what->event == EVENT_RESTORED;
 	txn->history_id = next_id(txn);
-	txn->history_end = add_capped(txn->history_end, (int64_t)txn->line.len);
+	txn->history_end = end;
 	return 0;
 }
 

@@ -426,7 +426,7 @@ static int next_pattern_id(pf_txn *txn, int64_t *id, pf_err *err)
 }
 
 /* 1, or 0 where the file name with DIGITS is another pattern's. */
-static int try_file_name(struct learning *l, const pf_pattern *p, int digits, const struct document *d, size_t size,
+static int try_file_name(struct learning *l, const pf_pattern *p, int digits, const struct document *d, int64_t size,
 			 struct sighted *s, pf_err *err)
 {
 	char name[sizeof s->file_name];
@@ -452,7 +452,7 @@ static int try_file_name(struct learning *l, const pf_pattern *p, int digits, co
 	query_text(&q, name);
 	query_int(&q, l->txn->now);
 	query_text(&q, d->data);
-	query_int(&q, (int64_t)size);
+	query_int(&q, size);
 	query_int(&q, p->trivial);
 	query_int(&q, (int64_t)l->libraries.count);
 	rc = query_run(&q, err);
@@ -476,7 +476,7 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 		.signature = p->signature,
 		.libraries = l->component->libraries,
 	};
-	int64_t libraries = 0;
+	int64_t libraries = 0, size;
 	int rc = next_pattern_id(l->txn, &d.id, err);
 
 	if (rc == 0)
@@ -484,12 +484,9 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 	if (rc < 0)
 		return rc;
 	d.data = data.bytes;
-	pf_text_reset(&l->txn->line);
-	document_render(&d, &l->txn->line);
-	if (l->txn->line.failed)
-		return no_memory(err);
+	size = document_length(&d);
 	for (int digits = 8; rc == 0 && digits <= 32; digits += 4)
-		rc = try_file_name(l, p, digits, &d, l->txn->line.len, s, err);
+		rc = try_file_name(l, p, digits, &d, size, s, err);
 	if (rc == 0)
 		return pf_fail(err, EIO, "no file name is left for the pattern %s", p->signature);
 	l->txn->pattern_id = s->id = d.id;

@@ -216,6 +216,8 @@ int ratio_print(double ratio, char text[RATIO_ROOM]);
 int64_t document_growth(const struct counts *before, double bound, const struct counts *after);
 /* How many spaces follow the counts in a document, so that it is as long whatever they are. */
 int document_gap(const struct counts *counts, double bound);
+/* How many bytes the counts take there, and these. */
+int counts_room(const struct counts *counts, double bound);
 /* How many digits NUMBER has, its sign included. */
 int digits_of(int64_t number);
 
@@ -311,7 +313,6 @@ struct pf_txn {
 	struct sightings *sightings; /* pending: see sightings.c */
 	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
 	size_t totals_count;
-	pf_text line; /* scratch */
 };
 
 /* A time later than any other that this database has seen. */
@@ -558,6 +559,8 @@ struct document {
 
 /* The only maker of pattern documents; the view pattern_sizes of the schema says how long one is. */
 void document_render(const struct document *document, pf_text *out);
+/* How long it makes the document of a row that the store itself made. */
+int64_t document_length(const struct document *document);
 /* pattern_data of a new pattern, from the extractor's FIELDS; it ends in a line of examples, none so far. */
 int pattern_data_start(const char *fields, pf_text *data, pf_err *err);
 enum { EXAMPLES = 3 };

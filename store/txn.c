@@ -73,7 +73,6 @@ static void txn_end(pf_txn *txn)
 {
 	pthread_mutex_unlock(&txn->store->writer_lock);
 	sightings_forget(txn);
-	pf_text_free(&txn->line);
 	free(txn);
 }
 

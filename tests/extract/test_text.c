@@ -43,9 +43,40 @@ static void test_compact(void **state)
 	}
 }
 
+static const struct {
+	const char *string, *quoted;
+} strings[] = {
+	{ "", "\"\"" },
+	{ "plain", "\"plain\"" },
+	{ "eight or more of them", "\"eight or more of them\"" },
+	{ "\"", "\"\\\"\"" },
+	{ "a\\b\n\tc", "\"a\\\\b\\n\\tc\"" },
+	{ "\x01 and \x1f", "\"\\u0001 and \\u001f\"" },
+	{ "\x7f", "\"\\u007f\"" },
+	{ "\xc3\xa9 \xe2\x82\xac", "\"\xc3\xa9 \xe2\x82\xac\"" },
+	{ "no \xff UTF-8 \xc3", "\"no \xef\xbf\xbd UTF-8 \xef\xbf\xbd\"" },
+};
+
+static void test_quote(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+		size_t len = strlen(strings[i].string);
+		pf_text out = { 0 };
+
+		pf_json_quote(&out, strings[i].string, len);
+		if (strcmp(out.bytes, strings[i].quoted) != 0)
+			fail_msg("%s: got %s, expected %s", strings[i].string, out.bytes, strings[i].quoted);
+		if (pf_json_quoted_length(strings[i].string, len) != out.len)
+			fail_msg("%s: %zu bytes, said to be %zu", strings[i].string, out.len,
+				 pf_json_quoted_length(strings[i].string, len));
+		pf_text_free(&out);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_compact) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_compact), cmocka_unit_test(test_quote) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
