@@ -97,6 +97,11 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 	rc = query_run(&q, err);
 	if (rc < 0)
 		return rc;
+	if (what->pattern_id) {
+		txn->pattern_events++;
+		txn->untold |=
+			what->event != EVENT_SIGHTED && what->event != EVENT_SUCCESS && what->event != EVENT_FAILURE;
+	}
 	txn->of_components |= what->component_id || what->event == EVENT_ARCHIVED || what->event == EVENT_RESTORED;
 	txn->history_id = next_id(txn);
 	txn->history_end = end;
@@ -279,8 +284,8 @@ static int changed_components(struct connection *conn, int64_t since, int64_t la
 	return rc;
 }
 
-static int changes(struct connection *conn, int64_t *since, bool of_components,
-		   int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
+static int changes(struct connection *conn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
+		   pf_err *err)
 {
 	int64_t last = 0, at, end;
 	int rc = last_event(conn, &last, &at, &end, err);
@@ -289,7 +294,7 @@ static int changes(struct connection *conn, int64_t *since, bool of_components,
 		return rc;
 	if (*since < last)
 		rc = changed_patterns(conn, *since, last, each, arg, err);
-	if (rc == 0 && *since < last && of_components)
+	if (rc == 0 && *since < last)
 		rc = changed_components(conn, *since, last, each, arg, err);
 	if (rc < 0)
 		return rc;
@@ -303,11 +308,83 @@ int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, con
 	LEASE lease = { 0 };
 	int rc = lease_snapshot(store, &lease, err);
 
-	return rc < 0 ? rc : changes(lease.conn, since, true, each, arg, err);
+	return rc < 0 ? rc : changes(lease.conn, since, each, arg, err);
+}
+
+/* ---- the changes of a transaction ---- */
+
+void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t events)
+{
+	if (txn->changed_count == txn->changed_room) {
+		size_t room = txn->changed_room ? txn->changed_room * 2 : 16;
+		struct changed_pattern *grown = reallocarray(txn->changed, room, sizeof *grown);
+
+		if (!grown) {
+			txn->untold = true;
+			return;
+		}
+		txn->changed = grown;
+		txn->changed_room = room;
+	}
+	txn->changed[txn->changed_count] = *changed;
+	txn->changed[txn->changed_count].order = txn->changed_count;
+	txn->changed_count++;
+	txn->told_events = add_capped(txn->told_events, events);
+}
+
+void changed_forget(pf_txn *txn)
+{
+	txn->changed_count = 0;
+	txn->pattern_events = txn->told_events = 0;
+	txn->untold = false;
+}
+
+static int by_pattern(const void *a, const void *b)
+{
+	const struct changed_pattern *x = a, *y = b;
+
+	return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : (x->order > y->order) - (x->order < y->order);
+}
+
+/* As STMT_CHANGED_PATTERNS answers, where patterns were only sighted and judged. */
+static int changed_as_told(pf_txn *txn, int (*each)(void *arg, const pf_change *change), void *arg)
+{
+	size_t count = txn->changed_count;
+
+	if (count > 1)
+		qsort(txn->changed, count, sizeof *txn->changed, by_pattern);
+	for (size_t i = 0, next; i < count; i = next) {
+		const struct changed_pattern *first = &txn->changed[i];
+		bool sighted = first->sighted > 0;
+
+		for (next = i + 1; next < count && txn->changed[next].id == first->id; next++)
+			sighted |= txn->changed[next].sighted > 0;
+		if (each(arg, &(pf_change){
+				      .kind = PF_CHANGED_PATTERN,
+				      .id = first->id,
+				      .scope = first->scope,
+				      .name = first->file_name,
+				      .maybe_new = first->components <= 0,
+				      .resized = sighted && first->components < EXAMPLES + 1,
+				      .size = txn->changed[next - 1].size,
+			      }))
+			return 1;
+	}
+	return 0;
 }
 
 int pf_txn_changes(pf_txn *txn, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg, pf_err *err)
 {
-	/* Most are verdicts on patterns; what others did before is not known. */
-	return changes(txn->conn, since, txn->of_components || *since != txn->history_before, each, arg, err);
+	int rc;
+
+	/* What others did before is not known here, nor what was undone. */
+	if (!txn->history_known || *since != txn->history_before || txn->untold ||
+	    txn->pattern_events != txn->told_events)
+		return changes(txn->conn, since, each, arg, err);
+	rc = changed_as_told(txn, each, arg);
+	if (rc == 0 && txn->of_components)
+		rc = changed_components(txn->conn, *since, txn->history_id, each, arg, err);
+	if (rc >= 0)
+		*since = txn->history_id;
+	return rc < 0 ? rc : 0;
 }

@@ -406,6 +406,7 @@ static int find_known(struct learning *l, const pf_pattern *p, struct sighted *s
 	s->archived = column_int(&q, 2) != 0;
 	s->row = s->now = (struct counts){ column_int(&q, 3), column_int(&q, 4), column_int(&q, 5) };
 	s->bound = column_real(&q, 6);
+	s->size = column_int(&q, 7);
 	return 0;
 }
 
@@ -492,7 +493,11 @@ static int add_pattern(struct learning *l, const pf_pattern *p, struct sighted *
 	l->txn->pattern_id = s->id = d.id;
 	s->row = s->now;
 	s->bound = d.bound;
-	return rc < 0 ? rc : libraries_sighted(l->txn, s->id, &l->libraries, &libraries, err);
+	s->size = size;
+	if (rc < 0)
+		return rc;
+	sighted_tell(l->txn, s, 0, size);
+	return libraries_sighted(l->txn, s->id, &l->libraries, &libraries, err);
 }
 
 /* The pattern was archived, and is not any longer. */

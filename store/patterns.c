@@ -210,6 +210,12 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
 	return one_entry(&q, name, entry, err);
 }
 
+int64_t pattern_growth(const struct counts *before, double bound, const struct counts *after,
+		       const struct pattern_extra *extra)
+{
+	return add_capped(document_growth(before, bound, after), extra->growth);
+}
+
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
 		       const struct pattern_extra *extra, int64_t at, pf_err *err)
 {
@@ -219,7 +225,7 @@ int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, dou
 	query_int(&q, after->failure);
 	query_int(&q, after->components);
 	query_real(&q, wilson_lower_bound(after->success, after->failure));
-	query_int(&q, add_capped(document_growth(before, bound, after), extra->growth));
+	query_int(&q, pattern_growth(before, bound, after, extra));
 	query_int(&q, at);
 	query_int(&q, extra->breadth);
 	if (extra->trivial)

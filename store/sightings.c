@@ -101,13 +101,31 @@ static int renew_examples(pf_txn *txn, const struct sighted *s, pf_text *data, s
 	return pattern_examples(txn->conn, s->id, data, &extra->growth, err);
 }
 
+void sighted_tell(pf_txn *txn, const struct sighted *s, int64_t components, int64_t size)
+{
+	struct changed_pattern changed = {
+		.id = s->id,
+		.scope = s->scope,
+		.components = components,
+		.sighted = s->now.components - components,
+		.size = size,
+	};
+
+	snprintf(changed.file_name, sizeof changed.file_name, "%s", s->file_name);
+	changed_add(txn, &changed, changed.sighted);
+}
+
 static int put_row(pf_txn *txn, const struct sighted *s, pf_err *err)
 {
 	__attribute__((cleanup(pf_text_free))) pf_text data = { 0 };
 	struct pattern_extra extra = { .breadth = s->breadth, .trivial = &s->trivial };
 	int rc = renew_examples(txn, s, &data, &extra, err);
 
-	return rc < 0 ? rc : pattern_put_counts(txn, s->id, &s->row, s->bound, &s->now, &extra, s->at, err);
+	if (rc < 0)
+		return rc;
+	sighted_tell(txn, s, s->row.components,
+		     add_capped(s->size, pattern_growth(&s->row, s->bound, &s->now, &extra)));
+	return pattern_put_counts(txn, s->id, &s->row, s->bound, &s->now, &extra, s->at, err);
 }
 
 int sightings_flush(pf_txn *txn, pf_err *err)

@@ -74,10 +74,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_IS_LIVE] = "SELECT " PATH ", " LIVE " FROM code_patterns WHERE id = ?1",
 	[STMT_PATTERN_LAST] = "SELECT max(id) FROM code_patterns",
 	[STMT_PATTERN_BY_SIGNATURE] = "SELECT id, file_name, archived, success_count, failure_count, component_count,"
-				      " confidence_lower_bound FROM code_patterns WHERE category = ?1"
+				      " confidence_lower_bound, size FROM code_patterns WHERE category = ?1"
 				      " AND component_type = ?2 AND pattern_type = ?3 AND pattern_signature = ?4",
 	[STMT_PATTERN_COUNTS] = "SELECT scope, " PATH ", success_count, failure_count, component_count,"
-				" confidence_lower_bound FROM code_patterns WHERE id = ?1 AND " LIVE,
+				" confidence_lower_bound, size, file_name FROM code_patterns WHERE id = ?1 AND " LIVE,
 	/* (No RETURNING, which would make a table of its own each time.) */
 	[STMT_PATTERN_PUT_COUNTS] =
 		"UPDATE code_patterns SET success_count = ?2, failure_count = ?3,"

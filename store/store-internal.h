@@ -292,6 +292,17 @@ struct totals_change {
 };
 enum { TOTALS_ROOM = 32 };
 
+/* What a pattern's event was about. */
+struct changed_pattern {
+	int64_t id;
+	pf_scope scope;
+	int64_t components; /* before */
+	int64_t sighted;    /* how many more there are since */
+	int64_t size;	    /* of its document, since */
+	size_t order;	    /* of the telling */
+	char file_name[128];
+};
+
 /* The write transaction; it holds the store's writer_lock. */
 struct pf_txn {
 	pf_store *store;
@@ -302,6 +313,11 @@ struct pf_txn {
 	int64_t history_end; /* where its line ends */
 	int64_t history_before; /* the last event of before */
 	bool of_components;	/* there are events that concern components */
+	/* The events of patterns, each of which changed_add() tells of, or UNTOLD is set: see pf_txn_changes(). */
+	struct changed_pattern *changed;
+	size_t changed_count, changed_room;
+	int64_t pattern_events, told_events;
+	bool untold;
 	bool broken;	     /* the database gave the whole transaction up */
 	int64_t unwritten;   /* what the connection counted of changed rows at the beginning */
 	int savepoints;	     /* that did not end yet; the outer ones were not made: see savepoint_begin() */
@@ -403,6 +419,10 @@ struct occurrence {
 	int64_t success, failure; /* afterwards */
 };
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
+/* EVENTS events of a pattern that were, or are to be, added: it was sighted, or judged; nothing else. */
+void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t events);
+/* There are no events yet. */
+void changed_forget(pf_txn *txn);
 
 /* ---- patterns.c ---- */
 
@@ -413,6 +433,9 @@ struct pattern_extra {
 	const pf_text *data; /* NULL: as it was; else GROWTH is by how many bytes it is longer */
 	int64_t growth;
 };
+/* By how many bytes its document grows. */
+int64_t pattern_growth(const struct counts *before, double bound, const struct counts *after,
+		       const struct pattern_extra *extra);
 /* Gives pattern ID other counts; BOUND is the lower bound that it had. What follows from them follows. */
 int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, double bound, const struct counts *after,
 		       const struct pattern_extra *extra, int64_t at, pf_err *err);
@@ -437,7 +460,8 @@ struct sighted {
 	int64_t id; /* 0: it has no row yet */
 	bool archived;
 	struct counts row, now; /* as its row has them, and with what was sighted since */
-	double bound;		/* as its row has it */
+	double bound;		/* as its row has it, as for the next */
+	int64_t size;		/* of its document */
 	/* What the row does not have yet: */
 	bool changed, trivial;
 	int64_t breadth, at;
@@ -450,6 +474,8 @@ int sighted_find(pf_txn *txn, pf_scope scope, const char *signature, struct sigh
 /* Writes what is not written yet, and forgets all: from here on rows may be changed otherwise. */
 int sightings_flush(pf_txn *txn, pf_err *err);
 void sightings_forget(pf_txn *txn);
+/* Tells of S, which COMPONENTS components showed before, and whose document has SIZE bytes by now (changed_add). */
+void sighted_tell(pf_txn *txn, const struct sighted *s, int64_t components, int64_t size);
 
 /* ---- libraries.c ---- */
 

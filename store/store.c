@@ -136,8 +136,8 @@ int pf_store_remember(pf_store *store, pf_err *err)
 	rc = lease_snapshot(store, &lease, err);
 	if (rc < 0)
 		return rc;
-	/* A snapshot begins with the first look. */
-	QUERY(q, lease.conn, STMT_HISTORY_LAST);
+	/* A snapshot begins with the first look; this one is the cheapest. */
+	QUERY(q, lease.conn, STMT_DATA_VERSION);
 	rc = query_row(&q, err);
 	if (rc < 0)
 		return rc;

@@ -66,6 +66,7 @@ static int begin(pf_txn *txn, pf_err *err)
 	if (rc == 0)
 		rc = txn_read_last_event(txn, err);
 	txn->history_before = txn->history_id;
+	changed_forget(txn);
 	return rc;
 }
 
@@ -73,6 +74,7 @@ static void txn_end(pf_txn *txn)
 {
 	pthread_mutex_unlock(&txn->store->writer_lock);
 	sightings_forget(txn);
+	free(txn->changed);
 	free(txn);
 }
 
@@ -181,6 +183,7 @@ static int undo(pf_txn *txn, bool made)
 	txn->history_known = txn->patterns_known = txn->components_known = false;
 	txn->totals_count = 0;
 	sightings_forget(txn);
+	txn->untold |= txn->pattern_events > 0;
 	if (made)
 		return run(txn->conn, STMT_ROLLBACK_TO, NULL);
 	return has_written(txn) ? begin_anew(txn) : 0;

@@ -1,6 +1,8 @@
 /*
  * Verdicts on patterns and components.
  */
+#include <stdio.h>
+
 #include "store-internal.h"
 
 enum { NOTE_LIMIT = 64 << 10 };
@@ -102,6 +104,22 @@ static enum event event_of(const pf_verdict *verdict)
 	return verdict->success ? EVENT_SUCCESS : EVENT_FAILURE;
 }
 
+/* Q is at the row of STMT_PATTERN_COUNTS. */
+static void tell(pf_txn *txn, struct query *q, int64_t id, const struct counts *before, const struct counts *after)
+{
+	struct pattern_extra nothing_else = { 0 };
+	struct changed_pattern changed = {
+		.id = id,
+		.scope = column_int(q, 0),
+		.components = before->components,
+		.size = add_capped(column_int(q, 6), pattern_growth(before, column_real(q, 5), after, &nothing_else)),
+	};
+	const char *name = column_text(q, 7);
+
+	snprintf(changed.file_name, sizeof changed.file_name, "%s", name ? name : "");
+	changed_add(txn, &changed, 1);
+}
+
 static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_err *err)
 {
 	struct counts before, after;
@@ -120,6 +138,7 @@ static int judge_pattern(pf_txn *txn, const pf_verdict *verdict, int64_t id, pf_
 		rc = totals_change(txn, column_int(&q, 0), &before, &after, at, err);
 	if (rc < 0)
 		return rc;
+	tell(txn, &q, id, &before, &after);
 	return history_add(txn,
 			   &(struct occurrence){
 				   .event = event_of(verdict),

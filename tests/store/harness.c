@@ -1,5 +1,41 @@
 #include "harness.h"
 
+#include "store-internal.h"
+
+/* ---- what a transaction says that it changes ---- */
+
+static int print_change(void *arg, const pf_change *change)
+{
+	pf_text_printf(arg, "%d %lld %lld%s%s%s%s %lld %lld %lld", (int)change->kind, (long long)change->id,
+		       (long long)change->scope, change->maybe_new ? " new" : "", change->gone ? " gone" : "",
+		       change->resized ? " resized" : "", change->rewritten ? " rewritten" : "",
+		       (long long)change->size, (long long)change->mtime, (long long)change->source_mtime);
+	if (change->maybe_new || change->gone || change->resized)
+		pf_text_printf(arg, " %s", change->name);
+	pf_text_puts(arg, "\n");
+	return 0;
+}
+
+/* Commits; what it told of itself is what the history says of it. */
+static int commit_txn(pf_txn *txn, pf_err *err)
+{
+	pf_store *store = txn->store;
+	int64_t since = txn->history_before, told = since;
+	pf_text before = { 0 }, after = { 0 };
+	int seen = pf_txn_changes(txn, &told, print_change, &before, NULL);
+	int rc = pf_txn_commit(txn, err);
+
+	if (seen == 0 && rc == 0 && pf_store_changes(store, &since, print_change, &after, NULL) == 0 &&
+	    !before.failed && !after.failed /* tests/memory */) {
+		if (strcmp(before.bytes ? before.bytes : "", after.bytes ? after.bytes : "") != 0)
+			fail_msg("told:\n%s\nhappened:\n%s", before.bytes, after.bytes);
+		assert_int_equal(told, since);
+	}
+	pf_text_free(&before);
+	pf_text_free(&after);
+	return rc;
+}
+
 /* ---- the fixture ---- */
 
 static void open_all(struct fixture *f)
@@ -263,7 +299,7 @@ static int finish(struct fixture *f, pf_txn *txn, int rc)
 	pf_err err = { 0 };
 
 	assert_false(pf_txn_broken(txn));
-	assert_int_equal(pf_txn_commit(txn, &err), 0);
+	assert_int_equal(commit_txn(txn, &err), 0);
 	(void)f;
 	return rc;
 }
@@ -365,7 +401,7 @@ int end_txn(pf_txn *txn, int rc, pf_err *err)
 		pf_txn_rollback(txn);
 		return rc;
 	}
-	return pf_txn_commit(txn, err);
+	return commit_txn(txn, err);
 }
 
 static int make_one(struct fixture *f, int64_t parent, const char *name, int64_t *id)
@@ -404,7 +440,7 @@ int put_file(struct fixture *f, int64_t parent, const char *name, const char *co
 		/* A refusal is kept. */
 		if (rc == -EINVAL) {
 			pf_err err = { 0 };
-			int kept = pf_txn_commit(txn, &err);
+			int kept = commit_txn(txn, &err);
 
 			if (kept < 0) {
 				f->err = err;

@@ -202,6 +202,54 @@ static void the_feed_of_a_transaction(void **state)
 	assert_true(after > since);
 }
 
+/* Submits three components in one transaction, and judges in between what they show; end_txn() compares. */
+static void submit_and_judge(struct fixture *f, const int64_t files[3], const char *const classes[3], const char *body,
+			     int64_t undone)
+{
+	pf_verdict both = {
+		.success = false,
+		.targets = (pf_target[]){ { PF_TARGET_PATTERN, 2 }, { PF_TARGET_COMPONENT, 1 } },
+		.target_count = 2,
+	};
+	pf_verdict refused[] = {
+		{ .success = true, .targets = &(pf_target){ PF_TARGET_PATTERN, undone }, .target_count = 1 },
+		{ .success = true, .targets = &(pf_target){ PF_TARGET_PATTERN, 1 << 20 }, .target_count = 1 },
+	};
+	pf_txn *txn = pf_txn_begin(f->store, &f->err);
+
+	assert_non_null(txn);
+	for (int i = 0; i < 3; i++) {
+		const char *source = operator_source(classes[i], body);
+
+		assert_ok(f, pf_txn_close(txn, files[i], source, strlen(source), 1, f->extractor, NULL, &f->err));
+		if (undone) {
+			assert_int_equal(pf_txn_verdicts(txn, refused, 2, &f->err), -ENOENT);
+			f->err = (pf_err){ 0 };
+		}
+		assert_ok(f, pf_txn_verdicts(txn, &both, 1, &f->err));
+	}
+	assert_ok(f, end_txn(txn, 0, &f->err));
+}
+
+static void the_feed_of_a_long_transaction(void **state)
+{
+	static const char *const names[] = { "b.py", "c.py", "d.py" };
+	struct fixture *f = *state;
+	int64_t files[3], raise;
+
+	for (int i = 0; i < 3; i++) {
+		char sql[64];
+
+		assert_int_equal(put_file(f, IN, names[i], "not a module yet ("), -EINVAL);
+		snprintf(sql, sizeof sql, "SELECT id FROM files WHERE name = '%s'", names[i]);
+		files[i] = ask(f, sql);
+	}
+	f->err = (pf_err){ 0 };
+	submit_and_judge(f, files, (const char *const[]){ "BOperator", "COperator", "DOperator" }, "raise Foo(2)", 0);
+	raise = ask(f, "SELECT id FROM code_patterns WHERE pattern_name = 'raise'");
+	submit_and_judge(f, files, (const char *const[]){ "EOperator", "FOperator", "GOperator" }, "pass", raise);
+}
+
 static int64_t successes(struct fixture *f)
 {
 	pf_component_entry entry;
@@ -245,6 +293,7 @@ int history_tests(void)
 		TEST(what_changes_a_documents_length),
 		TEST(a_document_before_its_last_examples),
 		TEST(the_feed_of_a_transaction),
+		TEST(the_feed_of_a_long_transaction),
 		TEST(the_past),
 	};
 
