@@ -22,6 +22,7 @@ enum {
 	EXTRACTORS = 16,		/* kept for reuse */
 	QUERIES_KEPT = QUERIES_MAX / 2, /* beyond so many the kernel is asked to forget those used longest ago */
 	QUERIES_BATCH = 4096,		/* a tick */
+	KEEP_S = 5,			/* what was rendered is kept so often */
 };
 /* ns; for so long whoever holds a directory's lock may have to wait for entry notices */
 #define HELD ((int64_t)1000 * 1000000)
@@ -82,6 +83,7 @@ struct writer {
 	/* Of who carries changes out: */
 	int64_t seen;	    /* the change feed up to here has been told */
 	int64_t components; /* the moment of components that has been told */
+	int64_t kept_at;    /* ns, monotonic; when what was rendered was kept */
 	bool store_failing; /* so that a lasting fault is logged once */
 	size_t queries;	    /* as last logged */
 };
@@ -906,8 +908,23 @@ static void trim_queries(struct writer *w)
 	hand_to_notifier(w, &stale, NULL);
 }
 
+/* What was rendered is kept, for the next mount. */
+static void keep_documents(struct writer *w)
+{
+	pf_err err = { 0 };
+
+	if (w->fs->read_only || !told_any(w->fs->rendered))
+		return;
+	pf_store_forget(w->fs->store);
+	if (documents_keep(w->fs, &err) < 0)
+		pf_log(PF_LOG_DEBUG, "cannot keep what was rendered: %s", err.why);
+	remember(w);
+}
+
 static void tick(struct writer *w)
 {
+	int64_t now = fs_monotonic();
+
 	if (pf_store_foreign_commit(w->fs->store)) {
 		struct stale stale = { 0 };
 
@@ -919,10 +936,14 @@ static void tick(struct writer *w)
 		tell_inodes(w, &stale);
 		hand_to_notifier(w, &stale, NULL);
 	}
-	answer_held(w, fs_monotonic() - HELD);
+	answer_held(w, now - HELD);
 	store_idle_drafts(w, fs_now() - (int64_t)IDLE_DRAFT_S * 1000000000);
 	snapshots_trim(w->fs->snapshots);
 	trim_queries(w);
+	if (now - w->kept_at > KEEP_S * (int64_t)1000000000) {
+		w->kept_at = now;
+		keep_documents(w);
+	}
 }
 
 /*
@@ -983,6 +1004,7 @@ static void *writer_main(void *arg)
 	/* What cannot be stored any more must not keep the daemon from ending. */
 	for (int rounds = 0; rounds < LAST_ROUNDS && store_idle_drafts(w, INT64_MAX); rounds++)
 		;
+	keep_documents(w);
 	pf_store_forget(w->fs->store);
 	answer_held(w, INT64_MAX); /* nobody looks after them any more */
 	return NULL;

@@ -397,14 +397,15 @@ static const struct source {
 	int (*moment)(struct pf_fs *fs, int64_t owner, struct moment *moment, pf_err *err);
 	int (*render)(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err);
 	bool of_query; /* the owner is a query's number, which the inode holds */
+	bool kept;     /* across mounts; the owner is a scope */
 } sources[NODE_KIND_COUNT] = {
-	[NODE_README] = { query_moment, readme_render, false },
-	[NODE_STATS] = { query_moment, stats_render, false },
-	[NODE_QUERY_RESULTS] = { query_moment, render_results, true },
-	[NODE_QUERY_PROMPT] = { query_moment, render_prompt, true },
-	[NODE_QUERY_COUNT] = { query_moment, render_count, true },
-	[NODE_QUERY_README] = { query_moment, render_readme, true },
-	[NODE_SCOPE_PROMPT] = { scope_moment, render_scope_prompt, false },
+	[NODE_README] = { .moment = query_moment, .render = readme_render },
+	[NODE_STATS] = { .moment = query_moment, .render = stats_render },
+	[NODE_QUERY_RESULTS] = { .moment = query_moment, .render = render_results, .of_query = true },
+	[NODE_QUERY_PROMPT] = { .moment = query_moment, .render = render_prompt, .of_query = true },
+	[NODE_QUERY_COUNT] = { .moment = query_moment, .render = render_count, .of_query = true },
+	[NODE_QUERY_README] = { .moment = query_moment, .render = render_readme, .of_query = true },
+	[NODE_SCOPE_PROMPT] = { .moment = scope_moment, .render = render_scope_prompt, .kept = true },
 };
 
 uint64_t document_owner(enum node_kind_id kind, int64_t owner)
@@ -458,11 +459,19 @@ static int render(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struc
 	return result;
 }
 
+/* What an earlier mount kept of it: 1, or 0. */
+static int recall(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const struct moment *moment, pf_text *out,
+		  pf_err *err)
+{
+	return sources[kind].kept ? pf_store_prompt(fs->store, owner, moment->version, PROMPT_FORMAT, out, err) : 0;
+}
+
 /* The document as it is now, in use. */
 static int use_current(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struct snapshot *snapshot, pf_err *err)
 {
 	struct moment moment;
 	pf_text text = { 0 };
+	bool rendered = false;
 	int result = sources[kind].moment(fs, owner, &moment, err);
 
 	if (result == 0)
@@ -474,11 +483,49 @@ static int use_current(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, 
 			return 0;
 		snapshots_done(fs->snapshots, snapshot);
 	}
-	result = render(fs, kind, owner, &moment, &text, err);
-	if (result == 0)
+	result = recall(fs, kind, owner, &moment, &text, err);
+	if (result == 0) {
+		result = render(fs, kind, owner, &moment, &text, err);
+		rendered = result == 0 && sources[kind].kept;
+	}
+	if (result >= 0)
 		result = snapshots_put(fs->snapshots, document_owner(kind, owner), moment.version, moment.mtime, &text,
 				       snapshot, err);
+	if (result == 0 && rendered)
+		told_add(fs->rendered, snapshot->number);
 	pf_text_free(&text);
+	return result;
+}
+
+static int keep_one(struct pf_fs *fs, pf_txn *txn, uint64_t number, pf_err *err)
+{
+	struct snapshot snapshot;
+	struct node node;
+	int result = 0;
+
+	if (!node_from_ino(number, &node) || !snapshots_use(fs->snapshots, number, &snapshot))
+		return 0;
+	if (snapshot.bytes)
+		result = pf_txn_keep_prompt(txn, owner_of(node), snapshot.version, PROMPT_FORMAT, snapshot.bytes,
+					    snapshot.size, err);
+	snapshots_done(fs->snapshots, &snapshot);
+	return result;
+}
+
+int documents_keep(struct pf_fs *fs, pf_err *err)
+{
+	const uint64_t *numbers;
+	size_t count = told_take(fs->rendered, &numbers);
+	pf_txn *txn = pf_txn_begin(fs->store, err);
+	int result = 0;
+
+	if (!txn)
+		return -err->code;
+	for (size_t i = 0; i < count && result == 0; i++)
+		result = keep_one(fs, txn, numbers[i], err);
+	if (result == 0)
+		return pf_txn_commit(txn, err);
+	pf_txn_rollback(txn);
 	return result;
 }
 

@@ -32,6 +32,12 @@ int document_look_up(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, st
 int document_node(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struct node *node, pf_err *err);
 
 /*
+ * Keeps in the store what was rendered since this was called last, as far as it is there still, so that the next mount
+ * need not: in a transaction of its own. From the thread that writes. What failed is rendered again.
+ */
+int documents_keep(struct pf_fs *fs, pf_err *err);
+
+/*
  * The results of QUERY at MOMENT, whose directory is KIND of OWNER, in use until snapshots_done. RESUME: the last ones
  * will do.
  */

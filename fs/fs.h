@@ -22,6 +22,7 @@ struct pf_fs {
 	struct queries *queries;     /* owned */
 	struct snapshots *snapshots; /* owned */
 	struct told *told;	     /* owned; of what depends on all components */
+	struct told *rendered;	     /* owned; documents to be kept */
 	struct readahead *readahead; /* owned */
 	bool (*lengthy)(void);	     /* see fs_lengthy; may be NULL */
 	struct writer *writer;	     /* owned; read-only, it only follows what others write */

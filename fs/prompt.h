@@ -27,6 +27,11 @@
  * Where a query says no limit of its own, this many do.
  */
 enum { PROMPT_RESULTS = 1000 };
+/*
+ * What is rendered here is kept across mounts (pf_store_prompt): another number for each change of what a prompt says
+ * of the same store: here, in unit.c, or in the order and number of the results that it is given.
+ */
+enum { PROMPT_FORMAT = 1 };
 
 struct prompt_entry;
 

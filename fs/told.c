@@ -4,29 +4,38 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A hash table, at most half full, its inodes also in a row; two of them, which change places when one is taken. */
-enum { SLOTS = 2 * TOLD_MAX };
-
+/* A hash table, at most half full, its inodes also in a row. */
 struct noted {
-	uint64_t slots[SLOTS]; /* 0: free */
-	uint64_t inos[TOLD_MAX];
+	uint64_t *slots; /* 0: free */
+	uint64_t *inos;
 	size_t count;
 };
 
 struct told {
+	size_t max, slots;
 	pthread_mutex_t lock;
-	struct noted *now; /* the lock guards which, and what is in it */
-	struct noted noted[2];
+	struct noted *now;     /* the lock guards which, and what is in it */
+	struct noted noted[2]; /* they change places when one is taken */
 };
 
-struct told *told_new(void)
+struct told *told_new(size_t max)
 {
 	struct told *told = calloc(1, sizeof *told);
 
 	if (!told)
 		return NULL;
 	pthread_mutex_init(&told->lock, NULL);
+	told->max = max;
+	told->slots = 2 * max + 1;
 	told->now = &told->noted[0];
+	for (int i = 0; i < 2; i++) {
+		told->noted[i].slots = calloc(told->slots, sizeof *told->noted[i].slots);
+		told->noted[i].inos = calloc(max, sizeof *told->noted[i].inos);
+		if (!told->noted[i].slots || !told->noted[i].inos) {
+			told_free(told);
+			return NULL;
+		}
+	}
 	return told;
 }
 
@@ -34,34 +43,48 @@ void told_free(struct told *told)
 {
 	if (!told)
 		return;
+	for (int i = 0; i < 2; i++) {
+		free(told->noted[i].slots);
+		free(told->noted[i].inos);
+	}
 	pthread_mutex_destroy(&told->lock);
 	free(told);
 }
 
 /* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
-static size_t slot_of(uint64_t ino)
+static size_t slot_of(const struct told *told, uint64_t ino)
 {
-	return (size_t)(ino * 0x9e3779b97f4a7c15 >> 32) % SLOTS;
+	return (size_t)(ino * 0x9e3779b97f4a7c15 >> 32) % told->slots;
 }
 
 bool told_add(struct told *told, uint64_t ino)
 {
+	size_t at = slot_of(told, ino);
 	struct noted *noted;
-	size_t at = slot_of(ino);
 	bool there;
 
 	pthread_mutex_lock(&told->lock);
 	noted = told->now;
 	while (noted->slots[at] && noted->slots[at] != ino)
-		at = (at + 1) % SLOTS;
+		at = (at + 1) % told->slots;
 	there = noted->slots[at] == ino;
-	if (!there && noted->count < TOLD_MAX) {
+	if (!there && noted->count < told->max) {
 		noted->slots[at] = ino;
 		noted->inos[noted->count++] = ino;
 		there = true;
 	}
 	pthread_mutex_unlock(&told->lock);
 	return there;
+}
+
+bool told_any(struct told *told)
+{
+	bool any;
+
+	pthread_mutex_lock(&told->lock);
+	any = told->now->count > 0;
+	pthread_mutex_unlock(&told->lock);
+	return any;
 }
 
 size_t told_take(struct told *told, const uint64_t **inos)
@@ -72,7 +95,8 @@ size_t told_take(struct told *told, const uint64_t **inos)
 	taken = told->now;
 	next = taken == &told->noted[0] ? &told->noted[1] : &told->noted[0];
 	if (next->count)
-		memset(next, 0, sizeof *next);
+		memset(next->slots, 0, told->slots * sizeof *next->slots);
+	next->count = 0;
 	told->now = next;
 	pthread_mutex_unlock(&told->lock);
 	*inos = taken->inos;

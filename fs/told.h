@@ -20,16 +20,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { TOLD_MAX = 8192 };
-
 struct told;
 
-/* NULL without memory. */
-struct told *told_new(void);
+/* Has room for MAX inodes; NULL without memory. */
+struct told *told_new(size_t max);
 void told_free(struct told *told);
 
 /* Notes the inode INO (not 0), before what the kernel is given of it is looked at; false: no room. */
 bool told_add(struct told *told, uint64_t ino);
+/* Whether anything is noted. */
+bool told_any(struct told *told);
 /* What was noted since this was called last is noted no more: how many, and at *INOS which, until the next call. */
 size_t told_take(struct told *told, const uint64_t **inos);
 

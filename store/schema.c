@@ -527,11 +527,21 @@ static const char *const version_5[] = {
 	"DELETE FROM hand_texts;",
 	NULL,
 };
+static const char *const version_6[] = {
+	/* The prompt.md of directories, as last rendered: of the directory's time VERSION, in the renderer's FORMAT. */
+	"CREATE TABLE prompts ("
+	"  scope INTEGER PRIMARY KEY,"
+	"  version INTEGER NOT NULL,"
+	"  format INTEGER NOT NULL,"
+	"  content TEXT NOT NULL"
+	") STRICT;",
+	NULL,
+};
 /* clang-format on */
 
 /* migrations[N] makes version N + 1 of version N. */
 static const char *const *const migrations[] = {
-	version_1, version_2, version_3, version_4, version_5,
+	version_1, version_2, version_3, version_4, version_5, version_6,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
 

@@ -370,6 +370,14 @@ typedef struct pf_change {
 int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, const pf_change *change), void *arg,
 		     pf_err *err);
 
+/*
+ * The prompt.md of the directory SCOPE as it was rendered at VERSION (its totals' mtime) in FORMAT (the renderer's own
+ * number, another one whenever it would write something else): appends it, 1; or 0 where it is not kept. At most
+ * PF_PROMPT_MAX bytes; what is longer is not kept.
+ */
+enum { PF_PROMPT_MAX = 64 << 10 };
+int pf_store_prompt(pf_store *store, pf_scope scope, int64_t version, int format, pf_text *out, pf_err *err);
+
 /* Space of the file system that holds the database: what statvfs(2) answers for it. */
 struct statvfs;
 int pf_store_statvfs(pf_store *store, struct statvfs *out, pf_err *err);
@@ -495,6 +503,9 @@ int pf_txn_adopt_edits(pf_txn *txn, pf_err *err);
 
 /* All verdicts, or none. ENOENT where a target is not there; EINVAL where scope 0 is a target. */
 int pf_txn_verdicts(pf_txn *txn, const pf_verdict *verdicts, size_t count, pf_err *err);
+/* Keeps what pf_store_prompt is to answer, in the place of what it answered for SCOPE before. */
+int pf_txn_keep_prompt(pf_txn *txn, pf_scope scope, int64_t version, int format, const char *content, size_t len,
+		       pf_err *err);
 /* Archives a pattern, for `rm`. */
 int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err);
 

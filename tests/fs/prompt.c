@@ -2,6 +2,7 @@
 #include "prompt.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -588,6 +589,35 @@ static void test_same_bytes(void **state)
 	free(b);
 }
 
+/* Prompts are kept across mounts: what would be another one has another PROMPT_FORMAT. */
+static void test_format(void **state)
+{
+	static const struct {
+		int format;
+		uint64_t said;
+	} formats[] = { { 1, 0x96b9f84d621c4dc3 } };
+	static const int64_t budgets[] = { 300, AMPLE };
+	enum { ROWS = sizeof unit_rows / sizeof *unit_rows };
+	pf_result results[ROWS];
+	uint64_t said = 0xcbf29ce484222325; /* FNV-1a */
+
+	(void)state;
+	for (size_t i = 0; i < ROWS; i++)
+		results[i] = pattern(unit_rows[i].type, unit_rows[i].name, unit_rows[i].data);
+	for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+		char *text = document(results, ROWS, budgets[i]);
+
+		for (const char *at = text; *at; at++)
+			said = (said ^ (unsigned char)*at) * 0x100000001b3;
+		free(text);
+	}
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (formats[i].format == PROMPT_FORMAT && formats[i].said == said)
+			return;
+	fail_msg("prompts are others than those of format %d: raise PROMPT_FORMAT, and add it here with %#" PRIx64,
+		 PROMPT_FORMAT, said);
+}
+
 /* A group whose best come late, and whose entries are long, has its share all the same. */
 static void test_no_group_starves(void **state)
 {
@@ -894,6 +924,7 @@ int main(void)
 		cmocka_unit_test(test_said_once),
 		cmocka_unit_test(test_budget),
 		cmocka_unit_test(test_same_bytes),
+		cmocka_unit_test(test_format),
 		cmocka_unit_test(test_no_group_starves),
 		cmocka_unit_test(test_large_ones_wait),
 		cmocka_unit_test(test_once_waits),

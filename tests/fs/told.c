@@ -9,9 +9,11 @@
 
 #include <cmocka.h>
 
+enum { TOLD_MAX = 8192 };
+
 static int setup(void **state)
 {
-	*state = told_new();
+	*state = told_new(TOLD_MAX);
 	return *state ? 0 : -1;
 }
 
@@ -27,9 +29,12 @@ static void each_is_taken_once(void **state)
 	const uint64_t *inos;
 
 	assert_int_equal(told_take(*state, &inos), 0);
+	assert_false(told_any(*state));
 	for (size_t i = 0; i < sizeof noted / sizeof *noted; i++)
 		assert_true(told_add(*state, noted[i]));
+	assert_true(told_any(*state));
 	assert_int_equal(told_take(*state, &inos), 3);
+	assert_false(told_any(*state));
 	assert_true(inos[0] == 7 && inos[1] == UINT64_MAX && inos[2] == 1);
 	assert_int_equal(told_take(*state, &inos), 0);
 	/* And anew. */

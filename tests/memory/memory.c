@@ -487,6 +487,19 @@ static int prefetch(struct scene *s, const char *what)
 	return pf_store_prefetch_listings(s->f.store, err_of(s));
 }
 
+static int keep_prompt(struct scene *s, const char *content)
+{
+	pf_text out = { 0 };
+	int rc = IN_TXN(s, pf_txn_keep_prompt(txn, pf_scope_make(1, 1, 0), 7, 1, content, strlen(content), err_of(s)));
+
+	if (rc == 0)
+		rc = pf_store_prompt(s->f.store, pf_scope_make(1, 1, 0), 7, 1, &out, err_of(s));
+	if (rc > 0)
+		SAY(s, "%.*s", (int)out.len, out.bytes);
+	pf_text_free(&out);
+	return rc < 0 ? rc : 0;
+}
+
 static int say_result(void *arg, const pf_result *result)
 {
 	SAY((struct scene *)arg, "%s %s %s %" PRId64 "\n", result->path, result->name, result->category,
@@ -717,6 +730,7 @@ static const struct operation operations[] = {
 	{ "lookups", STORE, find_all, "general", false },
 	{ "changes", STORE, changes, NULL, false },
 	{ "prefetch", STORE, prefetch, NULL, false },
+	{ "a kept prompt", STORE, keep_prompt, "# a prompt\n", true },
 	{ "a query for everything", STORE, query, "limit=5", false },
 	{ "a query by category", STORE, query, "category=ml", false },
 	{ "a query by subcategory", STORE, query, "subcategory=nlp", false },

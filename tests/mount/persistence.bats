@@ -30,6 +30,43 @@ picture() {
   picture | diff "$TMP/before" -
 }
 
+@test "a prompt that was rendered is kept for the next mount, until its directory changes" {
+  submit
+  operator OtherOperator >"$IN/other.py"
+  cat "$MNT/ml/operator/prompt.md" >"$TMP/before"
+  cat "$MNT/ml/prompt.md" "$MNT/general/prompt.md" >"$TMP/others"
+  stop
+  equal "$(sql 'SELECT count(*) FROM prompts')" 3
+  equal "$(sql "SELECT content FROM prompts WHERE content LIKE '# % ml operators%'")" "$(cat "$TMP/before")"
+  # To see where they come from.
+  sql "UPDATE prompts SET content = 'kept' || char(10)"
+  start
+  equal "$(cat "$MNT/ml/prompt.md" "$MNT/general/prompt.md")" $'kept\nkept'
+  equal "$(stat -c %s "$MNT/ml/operator/prompt.md")" 5
+  verdict "$IMPORT" success
+  equal "$(cat "$MNT/general/prompt.md")" kept
+  contains "$(cat "$MNT/ml/prompt.md")" 'ml components'
+  contains "$(cat "$MNT/ml/operator/prompt.md")" 'ml operators'
+  stop
+  # Of another format, or longer than any: rendered, and kept anew.
+  sql "UPDATE prompts SET format = format + 1 WHERE content LIKE '# %'"
+  sql "UPDATE prompts SET content = printf('%070000d', 1) WHERE content LIKE 'kept%'"
+  start -o ro
+  contains "$(cat "$MNT/ml/prompt.md")" 'ml components'
+  contains "$(cat "$MNT/general/prompt.md")" 'general components'
+  stop
+  equal "$(sql "SELECT count(*) FROM prompts WHERE content LIKE '# %' AND format = 1")" 0
+  start
+  contains "$(cat "$MNT/ml/prompt.md" "$MNT/ml/operator/prompt.md" "$MNT/general/prompt.md")" 'general components'
+  # Also of a mount that is killed, after a while.
+  for ((i = 0; i < 200; i++)); do
+    [ "$(sql "SELECT count(*) FROM prompts WHERE content LIKE '# %' AND format = 1")" -lt 3 ] || break
+    sleep 0.1
+  done
+  crash
+  equal "$(sql "SELECT count(*) FROM prompts WHERE content LIKE '# %' AND format = 1")" 3
+}
+
 @test "kill -9 loses nothing that a command was told is done" {
   submit
   verdict "$IMPORT" failure -- 'before the crash'

@@ -196,6 +196,7 @@ static void walk_scopes(struct walk *w)
 
 		w->count = 0;
 		said(w, pf_store_totals(w->store, scopes[i], &totals, &w->err));
+		said(w, pf_store_prompt(w->store, scopes[i], totals.mtime, 1, EMPTIED(w), &w->err));
 		if (said(w, pf_store_scope_path(w->store, scopes[i], EMPTIED(w), &w->err)) == 0 && w->text.len)
 			path(w, w->text.bytes);
 		said(w, pf_store_scope_list(w->store, scopes[i], keep_scope, w, &w->err));

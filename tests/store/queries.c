@@ -1158,7 +1158,7 @@ static void reopen_as(struct fixture *f, int version)
 	if (!f->store)
 		fail_msg("%s", err.why);
 	assert_int_equal(sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	assert_asks(f, "SELECT user_version FROM pragma_user_version", 5);
+	assert_asks(f, "SELECT user_version FROM pragma_user_version", 6);
 	check_invariants(f);
 }
 
