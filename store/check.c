@@ -95,6 +95,10 @@ static const struct {
 	  "  EXCEPT SELECT scope, " LIVE_SUM " FROM directory_sums)" },
 	{ "directories", "SELECT printf('directory %d: is not there, but has patterns', s.scope) FROM directory_sums s"
 			 " WHERE s.scope NOT IN (SELECT d.scope FROM directories d WHERE d.patterns > 0)" },
+	{ "ranks of directories",
+	  "SELECT printf('directory %d: it ranks below its best pattern', m.scope) FROM (SELECT p.scope,"
+	  " max(p.rank_order) AS best FROM code_patterns p WHERE p.archived = 0 AND p.component_count > 0"
+	  " GROUP BY p.scope) m LEFT JOIN directory_ranks d ON d.scope = m.scope WHERE (d.best >= m.best) IS NOT 1" },
 	{ "totals of components",
 	  "SELECT printf('components of type %s: the total is %d, there are %d', t.component_type, t.components, n)"
 	  " FROM (SELECT t.component_type, t.components, (SELECT count(*) FROM components c"

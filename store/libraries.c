@@ -91,6 +91,20 @@ int libraries_withdrawn(pf_txn *txn, int64_t pattern, const struct ids *librarie
 	return rc;
 }
 
+static int add_breadth(pf_txn *txn, int64_t pattern, int64_t breadth, pf_err *err)
+{
+	QUERY(q, txn->conn, STMT_PATTERN_ADD_BREADTH);
+	query_int(&q, pattern);
+	query_int(&q, breadth);
+	int rc = query_run(&q, err);
+
+	if (rc < 0)
+		return rc;
+	QUERY(raise, txn->conn, STMT_PATTERN_RAISE);
+	query_int(&raise, pattern);
+	return query_run(&raise, err);
+}
+
 int libraries_kept(pf_txn *txn, int64_t pattern, const struct libraries_change *change, pf_err *err)
 {
 	int64_t breadth = 0;
@@ -100,10 +114,7 @@ int libraries_kept(pf_txn *txn, int64_t pattern, const struct libraries_change *
 		rc = libraries_withdrawn(txn, pattern, &change->went, &breadth, err);
 	if (rc < 0 || breadth == 0)
 		return rc;
-	QUERY(q, txn->conn, STMT_PATTERN_ADD_BREADTH);
-	query_int(&q, pattern);
-	query_int(&q, breadth);
-	return query_run(&q, err);
+	return add_breadth(txn, pattern, breadth, err);
 }
 
 void libraries_change_free(struct libraries_change *change)

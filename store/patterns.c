@@ -295,18 +295,23 @@ bool pf_store_edited(pf_store *store)
 }
 
 /* SQL has no square root: counts changed by hand leave the bound as it was. */
-static int renew_bound(pf_txn *txn, int64_t pattern, const struct counts *counts, double bound, int64_t at, pf_err *err)
+static int renew_bound(pf_txn *txn, int64_t pattern, pf_scope scope, const struct counts *counts, double bound,
+		       int64_t at, pf_err *err)
 {
+	int rc;
+
 	if (bound == wilson_lower_bound(counts->success, counts->failure))
 		return 0;
-	return pattern_put_counts(txn, pattern, counts, bound, counts, &(struct pattern_extra){ 0 }, at, err);
+	rc = pattern_put_counts(txn, pattern, counts, bound, counts, &(struct pattern_extra){ 0 }, at, err);
+	/* It counts as much as before, and may be its directory's best. */
+	return rc < 0 ? rc : totals_change(txn, scope, counts, counts, at, err);
 }
 
 static int adopt_edit(pf_txn *txn, struct query *q, pf_err *err)
 {
 	struct counts counts = { column_int(q, 2), column_int(q, 3), column_int(q, 4) };
 	int64_t at = txn_tick(txn);
-	int rc = renew_bound(txn, column_int(q, 0), &counts, column_real(q, 5), at, err);
+	int rc = renew_bound(txn, column_int(q, 0), column_int(q, 6), &counts, column_real(q, 5), at, err);
 
 	if (rc < 0)
 		return rc;
@@ -373,6 +378,8 @@ static int adopt_edits(pf_txn *txn, pf_err *err)
 		if (rc < 0)
 			return rc;
 	}
+	if (rc == 0)
+		rc = totals_flush(txn, err);
 	if (rc == 0)
 		rc = search_adopt_edits(txn, err);
 	if (rc == 0)

@@ -21,19 +21,22 @@
  * The walk merges the directories, each of which has its patterns in order in
  * code_patterns_ranking. A recursive select with ORDER BY takes the first of
  * what it has queued: a priority queue, which holds the next pattern of each
- * directory. So what it costs grows with directories and results, not with
- * patterns.
+ * directory; by rank, of those alone whose best ranks so high (directory_ranks).
+ * So what it costs grows with directories and results, not with patterns.
  */
 #include <math.h>
 #include <stdio.h>
 
 #include "store-internal.h"
 
+/* So many directories begin a walk at once: those of a category, of five component types and eleven pattern types. */
+enum { FEW_DIRECTORIES = 55 };
 /*
  * How far a walk goes before all are sorted instead; and how far one goes
- * before text= asks the index, whose cost grows with the word's frequency: a
- * word that is frequent is found on the way. Where some were, and so many times more than a few may be expected, the
- * index is not asked at all.
+ * before candidates are counted, for what is frequent is found on the way, and to
+ * count costs the more, the more there are: of words above all. Where the
+ * first few steps find so many that FREQUENT times more than a few may be
+ * expected, the index of words is not asked at all.
  */
 enum { WORTH_WALKING = 2, WALK_LIMIT = 20000, WALK_AHEAD = 100, FREQUENT = 4 };
 /*
@@ -163,7 +166,7 @@ static int resolve_text(struct resolving *r, enum key key, pf_err *err);
 
 static const struct key_sql keys[QUERY_KEYS] = {
 	[KEY_CATEGORY] = { .resolve = resolve_category,
-			   .scope = ".scope >> 8 = :category",
+			   .scope = ".scope BETWEEN :category << 8 AND (:category << 8) + 255",
 			   .component_where = "c.category = :category_text" },
 	[KEY_SUBCATEGORY] = { .resolve = resolve_subcategory,
 			      /* The pattern's own is that of the first component which showed it. */
@@ -293,7 +296,10 @@ struct resolving {
 	int64_t components;   /* in the places asked for */
 	int64_t walk;	      /* how far a walk may go, or how many events back */
 	int64_t found;	      /* by the last walk that yielded too little */
-	bool is_frequent;     /* text= asks for so many that to look for candidates costs more than to walk */
+	int64_t ahead;	      /* after so many steps a walk ends that has found fewer than `least`; 0: it does not */
+	int64_t least;
+	bool is_walked;	  /* as far as any walk goes */
+	bool is_frequent; /* text= asks for so many that to look for candidates costs more than to walk */
 };
 
 static void resolving_free(struct resolving *r)
@@ -460,23 +466,60 @@ static void add_first(const struct resolving *r, const char *column, const char 
 }
 
 /*
- * To begin with, each directory's first place with an id that no pattern has: it is behind this that the first pattern
- * comes, so that it is sought in those directories alone whose turn comes.
+ * Whether directories come into the walk when their turn comes, by an index of their best; where they are few, and
+ * where their best says nothing of what is asked for, all begin at once.
+ */
+static bool is_by_turns(const struct resolving *r)
+{
+	return r->directories > FEW_DIRECTORIES && !is_failing(r);
+}
+
+/* All directories, each with its first place. */
+static void add_beginnings(const struct resolving *r, pf_text *sql)
+{
+	pf_text_puts(sql, "SELECT d.scope, ");
+	add_first(r, "rank_order", "q.scope = d.scope", "q.rank_order DESC, q.id", sql);
+	pf_text_puts(sql, ", " NO_PATTERN " FROM directories d WHERE d.patterns > 0");
+	add_scope(r, "d", sql);
+}
+
+/* The scope of the first directory for which CONDITION holds, best first. */
+static void add_next_directory(const struct resolving *r, const char *condition, pf_text *sql)
+{
+	add_clause(sql, "(SELECT d.scope FROM directory_ranks d INDEXED BY directory_ranks_best WHERE ", condition);
+	add_scope(r, "d", sql);
+	pf_text_puts(sql, " ORDER BY d.best DESC, d.scope LIMIT 1)");
+}
+
+/*
+ * A directory comes in with an id that no pattern has, at a place that is no less than its first pattern's: it is
+ * behind this that the first pattern comes, so that it is sought in those directories alone whose turn comes. And
+ * behind it, too, comes the next directory.
  */
 static void add_walk_by_rank(const struct resolving *r, pf_text *sql)
 {
-	static const char order[] = "q.rank_order DESC, q.id";
-
-	pf_text_puts(sql, "walk (scope, place, id) AS (SELECT d.scope, ");
-	add_first(r, "rank_order", "q.scope = d.scope", order, sql);
-	pf_text_puts(sql, ", " NO_PATTERN " FROM directories d WHERE d.patterns > 0");
-	add_scope(r, "d", sql);
+	pf_text_puts(sql, "walk (scope, place, id) AS (");
+	if (is_by_turns(r)) {
+		pf_text_puts(sql, "SELECT b.scope, b.best, " NO_PATTERN " FROM directory_ranks b WHERE b.scope = ");
+		add_next_directory(r, "1", sql);
+	} else {
+		add_beginnings(r, sql);
+	}
 	pf_text_puts(sql, " UNION ALL SELECT n.scope, n.rank_order, n.id FROM walk w"
 			  " CROSS JOIN code_patterns n ON n.id = coalesce(");
 	add_first(r, "id", "q.scope = w.scope AND q.rank_order = w.place AND q.id > w.id", "q.id", sql);
 	pf_text_puts(sql, ", ");
-	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place", order, sql);
-	pf_text_puts(sql, ") ORDER BY 2 DESC, 3 LIMIT :walk)");
+	add_first(r, "id", "q.scope = w.scope AND q.rank_order < w.place", "q.rank_order DESC, q.id", sql);
+	pf_text_puts(sql, r->ahead ? ") WHERE walks_on(:ahead, :least)" : ")");
+	if (is_by_turns(r)) {
+		pf_text_puts(sql, " UNION ALL SELECT b.scope, b.best, " NO_PATTERN " FROM walk w"
+				  " CROSS JOIN directory_ranks b ON b.scope = coalesce(");
+		add_next_directory(r, "d.best = w.place AND d.scope > w.scope", sql);
+		pf_text_puts(sql, ", ");
+		add_next_directory(r, "d.best < w.place", sql);
+		pf_text_puts(sql, ") WHERE w.id = " NO_PATTERN);
+	}
+	pf_text_puts(sql, " ORDER BY 2 DESC, 3 LIMIT :walk)");
 }
 
 /* File names are in order in each directory too, archived ones among them. */
@@ -535,10 +578,17 @@ static void add_walk_by_support(const struct resolving *r, pf_text *sql)
 	pf_text_puts(sql, " ORDER BY q.component_count DESC, q.success_count DESC, q.id LIMIT :walk)");
 }
 
-/* What the last events were about, and what was changed by hand, which is no event yet. */
-#define RECENT                                                                                                         \
-	"SELECT h.pattern_id, 0, 0 FROM history h WHERE h.id > (SELECT max(id) FROM history) - :walk"                  \
-	" AND h.pattern_id IS NOT NULL UNION SELECT e.pattern_id, 0, 0 FROM hand_edits e"
+/*
+ * What the last events were about, and what was changed by hand, which is no event yet. Of other directories none are
+ * taken, for to see which are there twice costs as much as to look them up.
+ */
+static void add_recent(const struct resolving *r, pf_text *sql)
+{
+	pf_text_puts(sql, "SELECT h.pattern_id, 0, 0 FROM history h CROSS JOIN code_patterns n ON n.id = h.pattern_id"
+			  " WHERE h.id > (SELECT max(id) FROM history) - :walk");
+	add_scope(r, "n", sql);
+	pf_text_puts(sql, " UNION SELECT e.pattern_id, 0, 0 FROM hand_edits e");
+}
 
 static int64_t pool_of(const struct resolving *r);
 
@@ -577,7 +627,7 @@ static bool is_partial(const struct resolving *r, enum retrieval_how how)
 {
 	if (!may_walk(r, how))
 		return false;
-	return (sort_of(r) != SORT_RANK && sort_of(r) != SORT_NAME) || r->patterns > r->walk;
+	return (sort_of(r) != SORT_RANK && sort_of(r) != SORT_NAME) || r->patterns > r->walk || r->ahead;
 }
 
 static void add_walk(const struct resolving *r, pf_text *sql)
@@ -640,7 +690,7 @@ static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_t
 {
 	const char *between = add_ctes(r, false, sql);
 	bool walk = is_walk(r, how);
-	const char *from = r->source >= 0 ? keys[r->source].from : is_recent(r, how) ? RECENT : NULL;
+	bool recent = r->source < 0 && is_recent(r, how), from = r->source >= 0 || recent;
 	const char *order =
 		said(r, KEY_WITH) && !said(r, KEY_SORT) ? pattern_order_by_lift : pattern_orders[sort_of(r)];
 
@@ -648,13 +698,17 @@ static void patterns_sql(const struct resolving *r, enum retrieval_how how, pf_t
 	if (walk)
 		add_walk(r, sql);
 	if (from) {
-		add_clause(sql, "candidates (id, lift, together) AS (", from);
+		pf_text_puts(sql, "candidates (id, lift, together) AS (");
+		if (recent)
+			add_recent(r, sql);
+		else
+			pf_text_puts(sql, keys[r->source].from);
 		pf_text_puts(sql, ")");
 	}
 	pf_text_puts(sql, walk || from ? ", " : "");
 	pf_text_puts(sql, "best (id, lift, together) AS (SELECT p.id, ");
 	pf_text_puts(sql, from ? "x.lift, x.together" : "0, 0");
-	add_from(r, walk, from != NULL, sql);
+	add_from(r, walk, from, sql);
 	if (!walk)
 		add_clause(sql, " ORDER BY ", order);
 	/* Used once: what is used twice is not run as far as needed, but to its end. A join goes in its left side's
@@ -874,6 +928,8 @@ static void bind(const struct resolving *r, struct query *q)
 	query_named_int(q, ":pool", pool_of(r));
 	query_named_int(q, ":walk", r->walk + (sort_of(r) == SORT_RECENT ? 0 : beginnings_of(r)));
 	query_named_int(q, ":fill", fill_of(r));
+	query_named_int(q, ":ahead", r->ahead);
+	query_named_int(q, ":least", r->least);
 }
 
 /* How many candidates KEY has, at most as many as one more than LIMIT. */
@@ -1100,6 +1156,7 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 		return no_memory(err);
 	__attribute__((cleanup(query_end))) struct query q = query_made(r->conn, sql.bytes);
 	bind(r, &q);
+	search_start_walk(r->conn->search);
 	rc = query_row(&q, err);
 	if (cut && rc >= 0 && (rc == 0 || column_int(&q, 10) < pool_of(r))) {
 		r->found = rc ? column_int(&q, 10) : 0;
@@ -1121,21 +1178,58 @@ static int run(struct resolving *r, enum retrieval_how how, int (*each)(void *ar
 	return rc;
 }
 
-/* 1 where that was not enough, or was not to be tried. */
-static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result),
-		     void *arg, pf_err *err)
+/* 1 where a key leaves fewer than a walk ahead would look at; to ask the index of words would cost more than that. */
+static int leaves_few(struct resolving *r, pf_err *err)
 {
-	int rc;
+	int count, rc = 0;
+
+	for (int i = 0; i < QUERY_KEYS && rc == 0; i++) {
+		if (!said(r, (enum key)i) || keys[i].pick != PICK_FEW || i == KEY_TEXT)
+			continue;
+		rc = count_candidates(r, (enum key)i, WALK_AHEAD, &count, err);
+		if (rc == 0 && count <= WALK_AHEAD)
+			rc = 1;
+	}
+	return rc;
+}
+
+/* Whether to walk a little before candidates are counted: where some may be, and the walk's beginning costs little. */
+static bool may_run_ahead(const struct resolving *r, enum retrieval_how how)
+{
+	bool any = false;
 
 	for (size_t i = 0; i < sizeof first_sources / sizeof *first_sources; i++)
 		if (said(r, first_sources[i]))
-			return 1;
-	if (!said(r, KEY_TEXT) || pf_query_of_components(r->query) || !is_walk(r, how))
-		return 1;
-	r->walk = WALK_AHEAD + 2 * pool_of(r);
-	rc = r->patterns > r->walk ? run(r, how, each, arg, err) : 1;
-	r->is_frequent = rc == 1 && r->found * (r->patterns / r->walk) > FREQUENT * (int64_t)r->few;
+			return false;
+	for (int i = 0; i < QUERY_KEYS; i++)
+		any |= said(r, (enum key)i) && keys[i].pick == PICK_FEW;
+	if (!any || pf_query_of_components(r->query) || !is_walk(r, how))
+		return false;
+	return said(r, KEY_TEXT) || (sort_of(r) == SORT_RANK && (is_by_turns(r) || r->directories <= FEW_DIRECTORIES));
+}
+
+/*
+ * A walk of a few steps. One for text= by rank goes on from there where it found enough: as far as any walk goes, and
+ * that is all there is to walk. 1 where that was not enough, or was not to be tried.
+ */
+static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(void *arg, const pf_result *result),
+		     void *arg, pf_err *err)
+{
+	int rc = may_run_ahead(r, how) ? leaves_few(r, err) : 1;
+	int64_t ahead = WALK_AHEAD + 2 * pool_of(r);
+
+	if (rc != 0 || r->patterns <= ahead)
+		return rc < 0 ? rc : 1;
+	r->least = FREQUENT * (int64_t)r->few * ahead / r->patterns + 1;
+	if (said(r, KEY_TEXT) && sort_of(r) == SORT_RANK)
+		r->ahead = ahead;
+	else
+		r->walk = ahead;
+	rc = run(r, how, each, arg, err);
+	r->is_frequent = rc == 1 && said(r, KEY_TEXT) && search_found(r->conn->search) >= r->least;
+	r->is_walked = r->is_frequent && r->ahead;
 	r->walk = WALK_LIMIT;
+	r->ahead = 0;
 	return rc;
 }
 
@@ -1170,7 +1264,8 @@ int retrieve(pf_store *store, const pf_query *query, enum retrieval_how how, int
 		rc = run_ahead(&r, how, each, arg, err);
 	if (rc <= 0)
 		return rc;
-	rc = choose_source(&r, how, err);
+	if (!r.is_walked)
+		rc = choose_source(&r, how, err);
 	if (rc == 0)
 		rc = is_recent(&r, how) ? run_recent(&r, how, each, arg, err) : run(&r, how, each, arg, err);
 	if (rc <= 0)

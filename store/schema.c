@@ -535,6 +535,20 @@ static const char *const version_6[] = {
 	"  format INTEGER NOT NULL,"
 	"  content TEXT NOT NULL"
 	") STRICT;",
+
+	/*
+	 * Directories in the order of their best, so that who wants the best of all looks into few of them: no less
+	 * than the rank_order of any of their patterns.
+	 */
+	"CREATE TABLE directory_ranks (scope INTEGER PRIMARY KEY, best INTEGER NOT NULL) STRICT;",
+	"INSERT INTO directory_ranks SELECT p.scope, max(p.rank_order) FROM code_patterns p GROUP BY p.scope;",
+	"CREATE INDEX directory_ranks_best ON directory_ranks (best DESC);",
+	/* Where a pattern was changed by hand, which its other triggers rank anew. */
+	"CREATE TRIGGER code_patterns_ranked AFTER UPDATE OF rank_order ON code_patterns"
+	" BEGIN"
+	"  INSERT INTO directory_ranks VALUES (new.scope, new.rank_order)"
+	"  ON CONFLICT (scope) DO UPDATE SET best = max(best, excluded.best);"
+	" END;",
 	NULL,
 };
 /* clang-format on */

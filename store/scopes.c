@@ -226,6 +226,14 @@ static void add_counts(struct totals_change *t, const struct counts *counts, int
 	t->confidence_ppb += sign * (int64_t)(confidence * 1e9 + 0.5);
 }
 
+/* No pattern of these counts has a higher RANK_ORDER: the greatest that their bound allows. */
+static int64_t highest_rank(const struct counts *counts)
+{
+	int64_t bound = (int64_t)(wilson_lower_bound(counts->success, counts->failure) * 1073741823);
+
+	return INT64_C(1) << 62 | bound << 32 | UINT32_MAX;
+}
+
 int totals_change(pf_txn *txn, pf_scope scope, const struct counts *before, const struct counts *after, int64_t at,
 		  pf_err *err)
 {
@@ -246,10 +254,24 @@ int totals_change(pf_txn *txn, pf_scope scope, const struct counts *before, cons
 	}
 	if (before)
 		add_counts(t, before, -1);
-	if (after)
+	if (after) {
+		int64_t rank = highest_rank(after);
+
 		add_counts(t, after, 1);
+		t->best = rank > t->best ? rank : t->best;
+	}
 	t->at = at;
 	return 0;
+}
+
+/* What is sighted and not written yet, no row says: then its directory is ranked by what it may be at the most. */
+static int rank_directory(pf_txn *txn, const struct totals_change *t, pf_err *err)
+{
+	QUERY(q, txn->conn, txn->sightings ? STMT_DIRECTORY_RAISE : STMT_DIRECTORY_RANK);
+	query_int(&q, t->scope);
+	if (txn->sightings)
+		query_int(&q, t->best);
+	return query_run(&q, err);
 }
 
 int totals_flush(pf_txn *txn, pf_err *err)
@@ -270,6 +292,8 @@ int totals_flush(pf_txn *txn, pf_err *err)
 		query_int(&q, t->confidence_ppb);
 		query_int(&q, t->at);
 		rc = query_run(&q, err);
+		if (rc == 0)
+			rc = rank_directory(txn, t, err);
 	}
 	txn->totals_count = 0;
 	return rc;

@@ -25,6 +25,7 @@ struct wanted {
 struct search {
 	fts5_tokenizer methods;
 	Fts5Tokenizer *tokenizer;
+	int64_t steps, found; /* of a walk: see search_start_walk() */
 };
 
 typedef int each_token(void *arg, int flags, const char *token, int len, int start, int end);
@@ -121,10 +122,33 @@ static void has_words(sqlite3_context *context, int count, sqlite3_value **value
 	split_words(&l.wanted, words);
 	l.missing = l.wanted.count;
 	rc = tokenize(conn->search, text, (size_t)sqlite3_value_bytes(values[0]), &l, look_at);
+	conn->search->found += l.missing == 0;
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
 		sqlite3_result_error_code(context, rc);
 	else
 		sqlite3_result_int(context, l.missing == 0);
+}
+
+/* ---- walks_on(steps, found) ---- */
+
+void search_start_walk(struct search *search)
+{
+	search->steps = search->found = 0;
+}
+
+int64_t search_found(const struct search *search)
+{
+	return search->found;
+}
+
+static void walks_on(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct search *search = ((struct connection *)sqlite3_user_data(context))->search;
+
+	(void)count;
+	search->steps++;
+	sqlite3_result_int(context, search->steps <= sqlite3_value_int64(values[0]) ||
+					    search->found >= sqlite3_value_int64(values[1]));
 }
 
 /* ---- may_have_words(…, words) ---- */
@@ -379,6 +403,7 @@ int search_functions(struct connection *conn, pf_err *err)
 		{ "relevance", 6, relevance },	     { "idf", 2, idf },
 		{ "lower_bound", 2, lower_bound },   { "template_length", 1, template_length },
 	};
+	const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
 	int rc;
 
 	conn->search = calloc(1, sizeof *conn->search);
@@ -387,8 +412,10 @@ int search_functions(struct connection *conn, pf_err *err)
 	rc = find_tokenizer(conn);
 	for (size_t i = 0; i < sizeof functions / sizeof *functions && rc == SQLITE_OK; i++)
 		rc = sqlite3_create_function(conn->db, functions[i].name, functions[i].arguments,
-					     SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, conn,
-					     functions[i].run, NULL, NULL);
+					     flags | SQLITE_DETERMINISTIC, conn, functions[i].run, NULL, NULL);
+	/* Asked anew at each step. */
+	if (rc == SQLITE_OK)
+		rc = sqlite3_create_function(conn->db, "walks_on", 2, flags, conn, walks_on, NULL, NULL);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 

@@ -34,10 +34,17 @@ struct connection;
  *                            see store.h
  *   idf(sightings, components)
  *   lower_bound(success, failure)
+ *   walks_on(steps, found)   0 once it was asked more than STEPS times since search_start_walk() and has_words was true
+ *                            fewer than FOUND times
  *   template_length(pattern_data)
  *                            at least so many bytes its template has
  */
 int search_functions(struct connection *conn, pf_err *err);
+
+struct search;
+void search_start_walk(struct search *search);
+/* How often has_words was true since. */
+int64_t search_found(const struct search *search);
 
 /*
  * The words of TEXT, as the index tells them apart (lower case, accents off),

@@ -102,7 +102,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_ARCHIVE] = "UPDATE code_patterns SET archived = 1, mtime = max(mtime + 1, ?2)"
 				 " WHERE id = ?1 AND " LIVE " RETURNING " PATH ", success_count, failure_count, scope",
 	[STMT_EDITS] = "SELECT p.id, " PATH_P ", p.success_count, p.failure_count, p.component_count,"
-		       " p.confidence_lower_bound FROM hand_edits e"
+		       " p.confidence_lower_bound, p.scope FROM hand_edits e"
 		       " CROSS JOIN code_patterns p ON p.id = e.pattern_id ORDER BY e.pattern_id",
 	[STMT_EDITS_CLEAR] = "DELETE FROM hand_edits",
 	[STMT_EDITED] = "SELECT EXISTS (SELECT 1 FROM hand_edits) OR EXISTS (SELECT 1 FROM hand_component_edits)",
@@ -126,6 +126,14 @@ const char *const stmt_sql[STMT_COUNT] = {
 		" failure = failure + excluded.failure, high = high + excluded.high,"
 		" medium = medium + excluded.medium, low = low + excluded.low,"
 		" confidence_ppb = confidence_ppb + excluded.confidence_ppb, mtime = max(mtime + 1, excluded.mtime)",
+	/* ?2: no pattern of it ranks higher. */
+	[STMT_DIRECTORY_RAISE] = "INSERT INTO directory_ranks VALUES (?1, ?2) ON CONFLICT (scope) DO UPDATE"
+				 " SET best = excluded.best WHERE best < excluded.best",
+	/* As its patterns' rows say. */
+	[STMT_DIRECTORY_RANK] = "INSERT INTO directory_ranks SELECT ?1, p.rank_order FROM code_patterns p"
+				" INDEXED BY code_patterns_ranking WHERE p.scope = ?1 AND " LIVE_P
+				" ORDER BY p.rank_order DESC LIMIT 1 ON CONFLICT (scope) DO UPDATE"
+				" SET best = excluded.best WHERE best <> excluded.best",
 	[STMT_PAIR] = "INSERT INTO pattern_combinations (pattern_a, pattern_b, success_count, failure_count)"
 		      " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (pattern_a, pattern_b) DO UPDATE SET"
 		      " success_count = success_count + excluded.success_count,"
@@ -133,6 +141,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 
 	[STMT_PATTERN_ADD_BREADTH] = "UPDATE code_patterns SET breadth = breadth + ?2, rank_order = " RANK_ORDER(
 		"trivial", "confidence_lower_bound", "(breadth + ?2)", "component_count") " WHERE id = ?1",
+	[STMT_PATTERN_RAISE] = "UPDATE directory_ranks SET best = p.rank_order FROM code_patterns p WHERE p.id = ?1"
+			       " AND directory_ranks.scope = p.scope AND directory_ranks.best < p.rank_order",
 	[STMT_PAIRED_PATTERN] = "INSERT INTO verdict_patterns (pattern_id, successes) VALUES (?1, 1)"
 				" ON CONFLICT (pattern_id) DO UPDATE SET successes = successes + 1",
 	[STMT_PAIRED_TOTAL] = "UPDATE verdict_totals SET successes = successes + 1 WHERE id = 1",

@@ -288,6 +288,7 @@ int place_refuse(const char *path, int code, bool writing, pf_err *err);
 struct totals_change {
 	pf_scope scope;
 	int64_t patterns, success, failure, high, medium, low, confidence_ppb;
+	int64_t best; /* no pattern that changed ranks higher */
 	int64_t at;
 };
 enum { TOTALS_ROOM = 32 };

@@ -261,11 +261,12 @@ int pf_store_component_pattern_find(pf_store *store, int64_t id, const char *nam
  * share nothing come behind those that share something, with similarity 0.
  *
  * Cost. What narrows to directories costs as much as there are directories and results, in every order of patterns:
- * by rank and by name; by confidence, as long as enough of them never failed; by support, as long as enough were
- * sighted more than once; recent, as long as the last events were about enough of them (they are looked at one by one,
- * at most an eighth as many as there are patterns). So do other keys where what they ask for is not rare, and those
- * that leave few patterns (at most 2,000) cost these few. Else, and to count what other keys than directories narrow,
- * an index of what is left is read. Components cost their results and categories, in every order; similar_to= its 1,000
+ * by rank, where only those directories count that hold something which ranks as high, and by name; by confidence, as
+ * long as enough of them never failed; by support, as long as enough were sighted more than once; recent, as long as the
+ * last events were about enough of them (they are looked at one by one, at most an eighth as many as there are
+ * patterns). So do other keys where what they ask for is not rare, and those that leave few patterns (at most 2,000)
+ * cost these few. Else, and to count what other keys than directories narrow, an index of what is left is read.
+ * Components cost their results and categories, in every order; similar_to= its 1,000
  * sightings; components that other keys leave are sorted.
  */
 typedef struct pf_query pf_query;

@@ -153,6 +153,8 @@ static const char *const invariants[] = {
 	"SELECT count(*) FROM code_patterns WHERE rank_order <>"
 	" (1 - trivial) * 4611686018427387904 + CAST(confidence_lower_bound * 1073741823 AS INTEGER) * 4294967296"
 	" + breadth * 1048576 + component_count",
+	"SELECT count(*) FROM code_patterns p WHERE archived = 0 AND component_count > 0"
+	" AND (rank_order <= (SELECT best FROM directory_ranks d WHERE d.scope = p.scope)) IS NOT 1",
 	/* Places and file names are what the columns say. */
 	"SELECT count(*) FROM code_patterns p WHERE scope >> 8 <> (SELECT id FROM categories WHERE name = p.category)",
 	"SELECT count(*) FROM code_patterns WHERE file_name NOT GLOB pattern_name || '-????????*.json'",

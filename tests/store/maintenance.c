@@ -66,6 +66,8 @@ static void planted_damage_is_found(void **state)
 		  "pattern 1: its breadth is not the number of its libraries\n" },
 		{ "UPDATE directories SET success = success + 1 WHERE patterns > 0",
 		  ": its sums are not those of its patterns\n" },
+		{ "UPDATE directory_ranks SET best = best - 1", ": it ranks below its best pattern\n" },
+		{ "DELETE FROM directory_ranks", ": it ranks below its best pattern\n" },
 		{ "DELETE FROM directories WHERE scope > 0", ": is not there, but has patterns\n" },
 		{ "UPDATE component_totals SET components = 9 WHERE component_type = 'hook'",
 		  "components of type hook: the total is 9, there are 0\n" },

@@ -184,6 +184,7 @@ static void what_lies_beside_is_tolerated(void **state)
 	"DROP INDEX components_by_place; DROP INDEX components_ranking; DROP INDEX components_by_time;"                \
 	"DROP INDEX code_patterns_support; CREATE INDEX components_by_place ON components (category);"                 \
 	"DROP INDEX components_by_support; DROP INDEX components_by_confidence;"                                       \
+	"DROP TRIGGER code_patterns_ranked; DROP TABLE directory_ranks;"                                               \
 	"ALTER TABLE components DROP COLUMN verdict_bound;"                                                            \
 	"ALTER TABLE text_indexed DROP COLUMN component_id; DROP TABLE prompts;"
 

@@ -450,6 +450,115 @@ static void breadth_follows_sightings(void **state)
 	assert_int_equal(count_of(f, "of=components/library=torch"), 1); /* the sensor */
 }
 
+/* In more directories than begin at once: the operator N stands in the first N of these categories. */
+static void spread(struct fixture *f)
+{
+	static const char *const categories[] = { "storage", "database", "messaging", "transfer",
+						  "compute", "web",	 "security",  "workflow" };
+	static const char *const libraries[] = {
+		"pandas", "numpy", "redis", "kafka", "scipy", "jinja2", "yaml", "ldap"
+	};
+
+	for (int c = 0; c < 8; c++) {
+		char directory[64];
+		int64_t at;
+
+		snprintf(directory, sizeof directory, "category=%s", categories[c]);
+		make_directory(f, IN, directory, true);
+		at = file_id(f, IN, directory);
+		for (int i = 0; i <= c; i++) {
+			char name[64], file[64], imports[128], body[512];
+
+			snprintf(name, sizeof name, "Spread%d%dOperator", c, i);
+			snprintf(file, sizeof file, "spread%d.py", i);
+			snprintf(imports, sizeof imports, "import %s\nfrom a%d import b%d", libraries[i], i, c);
+			snprintf(body, sizeof body,
+				 "%s        %s        self.log.info('word%d')\n        self.log.warning('rare%d', %d)\n"
+				 "        value_%d = self.path.x%d()\n",
+				 RAISES, PULLS, i, c, c, c, i);
+			assert_ok(f, submit(f, at, file, component_source(name, "BaseOperator", imports, body)));
+		}
+	}
+}
+
+static void walks_by_turns(void **state)
+{
+	static const char *const paths[] = { "",
+					     "pattern_type=logging",
+					     "component_type=operator",
+					     "library=pandas",
+					     "library=jinja2",
+					     "library=torch",
+					     "subcategory=nlp",
+					     "pattern_name=guard",
+					     "min_success_count=3",
+					     "min_success_count=6",
+					     "complexity=low",
+					     "text=path",
+					     "text=log info",
+					     "text=rare3",
+					     "text=raise/library=kafka",
+					     "text=path/sort=rank",
+					     "text=rare3/sort=rank",
+					     "confidence=high",
+					     "confidence=low",
+					     "sort=recent" };
+	static struct answer got, expected;
+	struct fixture *f = *state;
+
+	spread(f);
+	assert_true(ask(f, "SELECT count(*) FROM directories WHERE patterns > 0") > 55);
+	assert_true(ask(f, "SELECT sum(patterns) FROM directories") > 200);
+	for (size_t i = 0; i < 2 * sizeof paths / sizeof *paths; i++) {
+		char path[256];
+
+		snprintf(path, sizeof path, "%s%slimit=%d", paths[i / 2], *paths[i / 2] ? "/" : "", i % 2 ? 40 : 4);
+		ask_query(f, path, RETRIEVE_SORTED, 0, &expected);
+		assert_true(expected.count > 0);
+		ask_query(f, path, RETRIEVE_BEST, RETRIEVAL_FEW, &got);
+		same_ids(path, "few are many", &got, &expected);
+		ask_query(f, path, RETRIEVE_BEST, 0, &got);
+		same_ids(path, "none are few", &got, &expected);
+	}
+}
+
+/* Of what the store writes it is no more either. */
+static void best_follows_its_patterns(void **state)
+{
+	static const char off[] = "SELECT count(*) FROM (SELECT scope, max(rank_order) AS best FROM code_patterns"
+				  " WHERE archived = 0 AND component_count > 0 GROUP BY scope) m"
+				  " LEFT JOIN directory_ranks d USING (scope) WHERE m.best IS NOT d.best";
+	struct fixture *f = *state;
+	int64_t best = ask(f, "SELECT id FROM code_patterns WHERE scope = (SELECT scope FROM directory_ranks"
+			      " ORDER BY best DESC LIMIT 1) ORDER BY rank_order DESC LIMIT 1");
+
+	assert_asks(f, off, 0);
+	judge(f, true, &best, 1);
+	assert_asks(f, off, 0);
+	for (int i = 0; i < 9; i++)
+		judge(f, false, &best, 1);
+	assert_asks(f, off, 0);
+	assert_ok(f, archive(f, best));
+	assert_asks(f, off, 0);
+	/* One more library makes each of its patterns broader, and is all that changes of most. */
+	make_directory(f, IN, "category=web", true);
+	for (int i = 0; i < 2; i++) {
+		assert_ok(f, submit(f, file_id(f, IN, "category=web"), "alone.py",
+				    component_source("AloneOperator", "BaseOperator",
+						     i ? "import nemo\nimport scipy" : "", RAISES)));
+		assert_asks(f, off, 0);
+	}
+	/* By hand it may rise, at once where the bound is changed; where it falls, it stays. */
+	run_sql(f, "UPDATE code_patterns SET confidence_lower_bound = 0.999 WHERE pattern_name = 'raise'");
+	check_invariants(f);
+	run_sql(f, "UPDATE code_patterns SET success_count = success_count + 90 WHERE pattern_name = 'guard'");
+	assert_ok(f, adopt_edits(f));
+	check_invariants(f);
+	assert_true(ask(f,
+			"SELECT best >> 32 & 1073741823 FROM directory_ranks d JOIN categories c ON c.id = d.scope >> 8"
+			" WHERE c.name = 'ml' AND d.scope & 255 = 1 << 4 | 9") > 900000000);
+}
+
 static void archived_are_not_shown(void **state)
 {
 	struct fixture *f = *state;
@@ -1214,6 +1323,11 @@ static void migrates_from_4(void **state)
 	migrates_from(*state, 4);
 }
 
+static void migrates_from_5(void **state)
+{
+	migrates_from(*state, 5);
+}
+
 /* ---- names of patterns ---- */
 
 static void every_unit_is_known(void **state)
@@ -1243,6 +1357,8 @@ int query_tests(void)
 		TEST(components_by_every_key),
 		TEST(trivial_never_leads),
 		TEST(breadth_follows_sightings),
+		TEST(walks_by_turns),
+		TEST(best_follows_its_patterns),
 		TEST(archived_are_not_shown),
 		TEST(judged_components_rank),
 		TEST(judged_components_in_order),
@@ -1263,6 +1379,7 @@ int query_tests(void)
 		TEST(migrates_from_2),
 		TEST(migrates_from_3),
 		TEST(migrates_from_4),
+		TEST(migrates_from_5),
 		TEST(every_unit_is_known),
 	};
 
