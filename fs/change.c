@@ -51,6 +51,7 @@ struct stale {
 	struct replaced *replaced;
 	size_t replaced_count, replaced_room;
 	bool gone;    /* a pattern is gone, and perhaps its directory with it */
+	bool learned; /* a component is new, or changed */
 	bool revised; /* a component that was there before shows other patterns, or shows them otherwise */
 	bool failed;  /* memory ran out: a notice is missing */
 };
@@ -433,6 +434,7 @@ static void stale_component(struct stale *stale, const pf_change *change)
 		{ NODE_RECORD, "patterns.json" },
 	};
 
+	stale->learned = true;
 	stale_inode(stale, (struct node){ NODE_COMPONENT, change->id }, true);
 	stale_inode(stale, (struct node){ NODE_LINKS, change->id }, true);
 	stale_inode(stale, (struct node){ NODE_COMPONENT_OUTCOME, change->id }, false);
@@ -583,7 +585,8 @@ static void stale_totals(struct writer *w, struct stale *stale)
 	stale_inode(stale, NODE_ROOT_ID, true);
 	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
 	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
-	stale_told(w, stale);
+	if (stale->learned)
+		stale_told(w, stale);
 	drop_duplicates(stale);
 	stale_empty_scopes(w, stale);
 }
@@ -599,11 +602,18 @@ static void read_feed(struct writer *w, struct stale *stale)
 	stale_totals(w, stale);
 }
 
+/* Of what happens from here on the kernel is not told: only once it is committed. */
+static bool knows(const struct writer *w, uint64_t ino)
+{
+	return w->kernel && w->kernel->knows(w->kernel_arg, ino);
+}
+
 static void tell_inodes(struct writer *w, const struct stale *stale)
 {
 	readahead_settle(w->fs->readahead, w->seen);
-	for (size_t i = 0; w->kernel && i < stale->inode_count; i++)
-		w->kernel->inval_inode(w->kernel_arg, stale->inodes[i].ino, stale->inodes[i].pages);
+	for (size_t i = 0; i < stale->inode_count; i++)
+		if (knows(w, stale->inodes[i].ino))
+			w->kernel->inval_inode(w->kernel_arg, stale->inodes[i].ino, stale->inodes[i].pages);
 	readahead_told(w->fs->readahead, w->seen);
 	if (stale->failed)
 		pf_log(PF_LOG_ERROR, "no memory to tell the kernel of every change: listings may be stale");
@@ -717,10 +727,23 @@ static void answer_all(struct change *list)
 	}
 }
 
+/* Names in directories that the kernel does not know. */
+static void drop_unknown(struct writer *w, struct stale *stale)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < stale->entry_count; i++)
+		if (knows(w, stale->entries[i].parent) && kept++ != i)
+			stale->entries[kept - 1] = stale->entries[i];
+	stale->entry_count = kept;
+}
+
 static void hand_to_notifier(struct writer *w, struct stale *stale, struct change *answers)
 {
-	struct notice *notice = stale->entry_count ? calloc(1, sizeof *notice) : NULL;
+	struct notice *notice;
 
+	drop_unknown(w, stale);
+	notice = stale->entry_count ? calloc(1, sizeof *notice) : NULL;
 	if (!notice) {
 		answer_all(answers);
 		stale_free(stale);
@@ -1040,7 +1063,7 @@ static void *notifier_main(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		if (!notice)
 			return NULL;
-		for (size_t i = 0; w->kernel && i < notice->stale.entry_count; i++)
+		for (size_t i = 0; i < notice->stale.entry_count; i++)
 			w->kernel->inval_entry(w->kernel_arg, notice->stale.entries[i].parent,
 					       notice->stale.entries[i].name);
 		end_notice(w, notice);
@@ -1049,7 +1072,7 @@ static void *notifier_main(void *arg)
 
 void writer_tell(struct writer *w, uint64_t ino)
 {
-	if (w->kernel)
+	if (knows(w, ino))
 		w->kernel->inval_inode(w->kernel_arg, ino, true);
 }
 

@@ -117,6 +117,8 @@ void change_answer_nobody(struct change *change, int result);
 
 /* How the kernel is told; implemented by ll.c. Any thread. */
 struct kernel_ops {
+	/* Whether it may know INO: else it need not be told. */
+	bool (*knows)(void *arg, uint64_t ino);
 	void (*inval_inode)(void *arg, uint64_t ino, bool pages);
 	void (*inval_entry)(void *arg, uint64_t parent, const char *name);
 	/* Gives it the whole document INO, as long as it knows that to be; 0, or minus an errno value: ENOENT where it

@@ -81,8 +81,10 @@ static struct stat stat_of(const struct ll *ll, struct node node, const struct n
 	};
 }
 
+/* What the kernel is given of NODE. */
 static struct fuse_entry_param entry_of(const struct ll *ll, struct node node, const struct node_attr *attr)
 {
+	given_add(ll->given, node_ino(node));
 	return (struct fuse_entry_param){
 		.ino = node_ino(node),
 		.attr = stat_of(ll, node, attr),
@@ -760,6 +762,13 @@ const struct fuse_lowlevel_ops ll_ops = {
 
 /* ---- Notices. ENOENT: the kernel does not know the inode, which is as good. ---- */
 
+static bool knows(void *arg, uint64_t ino)
+{
+	struct ll *ll = arg;
+
+	return ino == FUSE_ROOT_ID || given_has(ll->given, ino);
+}
+
 static void inval_inode(void *arg, uint64_t ino, bool pages)
 {
 	struct ll *ll = arg;
@@ -783,4 +792,4 @@ static int store(void *arg, uint64_t ino, const char *bytes, size_t len)
 	return fuse_lowlevel_notify_store(ll->session, ino, 0, &buffer, FUSE_BUF_NO_SPLICE);
 }
 
-const struct kernel_ops ll_kernel_ops = { inval_inode, inval_entry, store };
+const struct kernel_ops ll_kernel_ops = { knows, inval_inode, inval_entry, store };

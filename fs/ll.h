@@ -7,10 +7,12 @@
 
 #include "counters.h"
 #include "fs.h"
+#include "given.h"
 
 struct ll {
 	struct pf_fs *fs;	      /* borrowed */
 	struct fuse_session *session; /* borrowed */
+	struct given *given;	      /* owned by who made this; inodes that the kernel has */
 	uid_t uid;		      /* who owns what has no owner of its own */
 	gid_t gid;
 	bool one_uid, one_gid; /* that is so for all there is, whoever made it */

@@ -306,11 +306,15 @@ static int run(struct options *options, pf_err *err)
 	ll.session = fuse_session_new(&options->args, &ll_ops, sizeof ll_ops, &ll);
 	if (!ll.session)
 		return pf_fail(err, EINVAL, "an option above is not known (-h for help)");
-	if (!options->foreground && !options->debug)
+	ll.given = given_new();
+	if (!ll.given)
+		result = pf_fail(err, ENOMEM, "no memory to start");
+	else if (!options->foreground && !options->debug)
 		result = start_daemon(err);
 	if (result == 0)
 		result = serve(options, &ll, read_only, err);
 	fuse_session_destroy(ll.session);
+	given_free(ll.given);
 	return result;
 }
 

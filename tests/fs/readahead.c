@@ -60,6 +60,13 @@ static bool is_pattern(uint64_t ino)
 	return node_from_ino(ino, &node) && node.kind == NODE_PATTERN;
 }
 
+static bool fake_knows(void *arg, uint64_t ino)
+{
+	(void)arg;
+	(void)ino;
+	return true;
+}
+
 static void fake_inval_inode(void *arg, uint64_t ino, bool pages)
 {
 	struct kernel *kernel = &((struct fixture *)arg)->kernel;
@@ -117,7 +124,7 @@ static int fake_store(void *arg, uint64_t ino, const char *bytes, size_t len)
 	return result;
 }
 
-static const struct kernel_ops fake_kernel = { fake_inval_inode, fake_inval_entry, fake_store };
+static const struct kernel_ops fake_kernel = { fake_knows, fake_inval_inode, fake_inval_entry, fake_store };
 
 static void set(struct fixture *f, bool *what, bool value)
 {

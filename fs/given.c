@@ -1,0 +1,40 @@
+#include "given.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { LOG_BITS = 22 };
+
+struct given {
+	atomic_uint_fast64_t words[(1 << LOG_BITS) / 64];
+};
+
+struct given *given_new(void)
+{
+	return calloc(1, sizeof(struct given));
+}
+
+void given_free(struct given *given)
+{
+	free(given);
+}
+
+/* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): rows that follow each other lie apart. */
+static uint32_t bit_of(uint64_t ino)
+{
+	return (uint32_t)(ino * 0x9e3779b97f4a7c15 >> (64 - LOG_BITS));
+}
+
+void given_add(struct given *given, uint64_t ino)
+{
+	uint32_t bit = bit_of(ino);
+
+	atomic_fetch_or(&given->words[bit / 64], UINT64_C(1) << bit % 64);
+}
+
+bool given_has(const struct given *given, uint64_t ino)
+{
+	uint32_t bit = bit_of(ino);
+
+	return atomic_load(&given->words[bit / 64]) >> bit % 64 & 1;
+}
