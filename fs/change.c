@@ -561,7 +561,7 @@ static void remember(struct writer *w)
 }
 
 /* Where components changed, what depends on all of them, as far as the kernel may know it. */
-static void stale_told(struct writer *w, struct stale *stale)
+static void stale_similar(struct writer *w, struct stale *stale)
 {
 	struct moment moment;
 	const uint64_t *inos;
@@ -572,9 +572,34 @@ static void stale_told(struct writer *w, struct stale *stale)
 			return;
 		w->components = moment.version;
 	}
-	count = told_take(w->fs->told, &inos);
+	count = told_take(w->fs->told_similar, &inos);
 	for (size_t i = 0; i < count; i++)
 		stale_ino(stale, inos[i], true);
+}
+
+/* Whether STALE, without duplicates, names INO. */
+static bool is_stale(const struct stale *stale, uint64_t ino)
+{
+	struct stale_inode key = { ino, false };
+
+	return stale->failed ||
+	       (stale->inode_count && bsearch(&key, stale->inodes, stale->inode_count, sizeof *stale->inodes, by_ino));
+}
+
+/* The prompts of the directories that changed, as far as the kernel may know them. */
+static void stale_prompts(struct writer *w, struct stale *stale)
+{
+	const uint64_t *inos;
+	size_t count = told_take(w->fs->told_prompts, &inos);
+
+	for (size_t i = 0; i < count; i++) {
+		struct node node;
+
+		if (!is_stale(stale, inos[i]) && told_add(w->fs->told_prompts, inos[i]))
+			continue;
+		if (node_from_ino(inos[i], &node))
+			stale_entry(stale, node, SCOPE_PROMPT);
+	}
 }
 
 /* What changes with anything that the feed says. */
@@ -586,8 +611,9 @@ static void stale_totals(struct writer *w, struct stale *stale)
 	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
 	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
 	if (stale->learned)
-		stale_told(w, stale);
+		stale_similar(w, stale);
 	drop_duplicates(stale);
+	stale_prompts(w, stale);
 	stale_empty_scopes(w, stale);
 }
 

@@ -19,6 +19,9 @@ struct moment {
 int moment_now(struct pf_fs *fs, struct moment *moment, pf_err *err);
 int moment_of_components(struct pf_fs *fs, struct moment *moment, pf_err *err);
 
+/* What NODE_SCOPE_PROMPT is called in its directory. */
+#define SCOPE_PROMPT "prompt.md"
+
 /* The number that snapshots of KIND go by for OWNER. */
 uint64_t document_owner(enum node_kind_id kind, int64_t owner);
 

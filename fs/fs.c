@@ -6,7 +6,7 @@
 
 #include "readahead.h"
 
-enum { DEFAULT_MAX_FILE = 4 << 20, TOLD_MAX = 8192, RENDERED_MAX = 1024 };
+enum { DEFAULT_MAX_FILE = 4 << 20, TOLD_MAX = 8192, PROMPTS_MAX = 1024 };
 
 static int64_t clock_ns(clockid_t clock)
 {
@@ -43,9 +43,11 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	fs->outcomes = outcomes_new();
 	fs->queries = queries_new();
 	fs->snapshots = snapshots_new(SNAPSHOTS_SOFT, SNAPSHOTS_HARD, (int64_t)SNAPSHOTS_GRACE_S * 1000000000);
-	fs->told = told_new(TOLD_MAX);
-	fs->rendered = told_new(RENDERED_MAX);
-	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots && fs->told && fs->rendered)
+	fs->told_similar = told_new(TOLD_MAX);
+	fs->told_prompts = told_new(PROMPTS_MAX);
+	fs->rendered = told_new(PROMPTS_MAX);
+	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots && fs->told_similar && fs->told_prompts &&
+	    fs->rendered)
 		fs->readahead = readahead_new(fs, err);
 	if (fs->readahead)
 		fs->writer = writer_new(fs, err);
@@ -85,7 +87,8 @@ void fs_free(struct pf_fs *fs)
 	outcomes_free(fs->outcomes);
 	queries_free(fs->queries);
 	snapshots_free(fs->snapshots);
-	told_free(fs->told);
+	told_free(fs->told_similar);
+	told_free(fs->told_prompts);
 	told_free(fs->rendered);
 	pf_store_close(fs->store);
 	free(fs);

@@ -21,7 +21,8 @@ struct pf_fs {
 	struct outcomes *outcomes;   /* owned */
 	struct queries *queries;     /* owned */
 	struct snapshots *snapshots; /* owned */
-	struct told *told;	     /* owned; of what depends on all components */
+	struct told *told_similar;   /* owned; similar/ of components */
+	struct told *told_prompts;   /* owned; scopes whose prompt.md */
 	struct told *rendered;	     /* owned; documents to be kept */
 	struct readahead *readahead; /* owned */
 	bool (*lengthy)(void);	     /* see fs_lengthy; may be NULL */

@@ -436,7 +436,7 @@ static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct 
 
 int similar_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err *err)
 {
-	bool noted = told_add(fs->told, node_ino(node));
+	bool noted = told_add(fs->told_similar, node_ino(node));
 	struct moment moment;
 	int result = moment_of_components(fs, &moment, err);
 
@@ -489,7 +489,7 @@ int similar_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_
 	int64_t count;
 	int result;
 
-	told_add(fs->told, node_ino(dir)); /* the kernel keeps the listing, too */
+	told_add(fs->told_similar, node_ino(dir)); /* the kernel keeps the listing, too */
 	result = use_similar(fs, dir.id, cookie > 0, &snapshot, err);
 	if (result < 0)
 		return result;

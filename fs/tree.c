@@ -14,7 +14,7 @@ static const struct node_fixed fixed[] = {
 };
 enum { FIXED_COUNT = sizeof fixed / sizeof *fixed };
 
-static const char prompt_name[] = "prompt.md";
+static const char prompt_name[] = SCOPE_PROMPT;
 enum { PROMPT_COOKIE = FIXED_COUNT + 1 };
 
 /* Not where the patterns are: what is there is read as `*`. */
@@ -42,6 +42,17 @@ static int fill_pattern(const pf_pattern_entry *entry, struct node *node, struct
 	return result;
 }
 
+/* The name leads to another inode once the directory has changed: the kernel is told. */
+static int look_up_prompt(struct pf_fs *fs, struct node dir, struct node *node, struct node_attr *attr, pf_err *err)
+{
+	bool noted = told_add(fs->told_prompts, node_ino(dir));
+	int result = document_look_up(fs, NODE_SCOPE_PROMPT, dir.id, node, attr, err);
+
+	if (result == 0 && noted)
+		attr->entry_ms = NODE_LONG_MS;
+	return result;
+}
+
 int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct node *node, struct node_attr *attr,
 		 pf_err *err)
 {
@@ -52,7 +63,7 @@ int scope_lookup(struct pf_fs *fs, struct node dir, const char *name, struct nod
 	if (result != -ENOENT || strcmp(name, "outcome.error") == 0)
 		return result;
 	if (has_prompt(dir.id) && strcmp(name, prompt_name) == 0)
-		return document_look_up(fs, NODE_SCOPE_PROMPT, dir.id, node, attr, err);
+		return look_up_prompt(fs, dir, node, attr, err);
 	if (pf_scope_pattern_type(dir.id)) {
 		result = pf_store_pattern_find(fs->store, dir.id, name, &entry, err);
 		if (result == 0)

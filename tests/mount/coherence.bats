@@ -242,6 +242,10 @@ lists_not() {
   ! lists "$@"
 }
 
+differs() {
+  [ "$1" != "$(cat "$2")" ]
+}
+
 @test "two mounts see each other's changes" {
   submit
   start_second
@@ -262,6 +266,9 @@ lists_not() {
   eventually lists "$SECOND/components/NewOperator/similar" 001-NewerOperator # another one most like it
   eventually lists "$SECOND" general # a new category in a listing
   eventually lists "$SECOND/incoming" new.py # a file under incoming/
+  before=$(cat "$SECOND/ml/prompt.md")
+  verdict "$IMPORT" success
+  eventually differs "$before" "$SECOND/ml/prompt.md" # a prompt of what was judged
   rm "$other/$name"
   eventually lists_not "$IMPORT" "$name" # an archived pattern, gone from a listing
   rm "$IN/new.py"

@@ -250,19 +250,20 @@ requests() {
   fi
 }
 
-@test "who walks the components again asks for nothing" {
+@test "who walks components and patterns again asks for nothing" {
   local before
   start
   operator OneOperator >"$IN/one.py"
   operator OtherOperator >"$IN/other.py"
-  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/first"
-  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/warm"
+  find "$MNT/components" "$MNT/general" -printf '%p %s %T@ %l\n' >"$TMP/first"
+  find "$MNT/components" "$MNT/general" -printf '%p %s %T@ %l\n' >"$TMP/warm"
   counted
   before=$(requests "$REQUESTS" lookup getattr readlink readdir readdirplus)
-  find "$MNT/components" -printf '%p %T@ %l\n' >"$TMP/again"
+  find "$MNT/components" "$MNT/general" -printf '%p %s %T@ %l\n' >"$TMP/again"
   counted
   equal "$(($(requests "$REQUESTS" lookup getattr readlink readdir readdirplus) - before))" 0 "requests: $REQUESTS"
   cmp "$TMP/first" "$TMP/again"
+  grep 'general/operator/prompt.md [1-9]' "$TMP/again"
   grep 'similar/001-OtherOperator' "$TMP/again"
 }
 
