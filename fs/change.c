@@ -318,7 +318,7 @@ static const struct {
 	const char *name;
 	int (*apply)(struct writer *w, struct change *c, pf_txn *txn);
 	void (*settled)(struct writer *w, struct change *c); /* after the commit or the failure, before the answer */
-	bool first; /* answered before entry notices: none tells of it, or it holds the lock that they may need */
+	bool first;					     /* answered before entry notices: none tells of it */
 } ops[CHANGE_OP_COUNT] = {
 	[CHANGE_MKDIR] = { "mkdir", apply_mkdir, NULL, true },
 	[CHANGE_MKFILE] = { "create", apply_mkfile, NULL, true },
@@ -331,7 +331,7 @@ static const struct {
 	[CHANGE_REFUSE] = { "close", apply_refuse, stored_draft, false },
 	[CHANGE_AWAIT] = { "close", apply_await, told_waiter, false },
 	[CHANGE_FORGET] = { "forget", apply_forget, NULL, false },
-	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL, true },
+	[CHANGE_ARCHIVE] = { "archive", apply_archive, NULL, false },
 	[CHANGE_VERDICT] = { "verdict", apply_verdict, told_outcome, false },
 };
 
@@ -764,8 +764,46 @@ static void drop_unknown(struct writer *w, struct stale *stale)
 	stale->entry_count = kept;
 }
 
+static bool holds_directory(const struct change *c)
+{
+	return c->holds_directory;
+}
+
+static bool holds_scope(const struct change *c)
+{
+	return c->held_ino != 0;
+}
+
+/* Moves those of *LIST that are WANTED to the end of another list, at **LAST. */
+static void move(struct change **list, bool (*wanted)(const struct change *c), struct change ***last)
+{
+	while (*list) {
+		struct change *c = *list;
+
+		if (!wanted(c)) {
+			list = &c->next;
+			continue;
+		}
+		*list = c->next;
+		c->next = NULL;
+		**last = c;
+		*last = &c->next;
+	}
+}
+
+static bool is_busy(struct writer *w)
+{
+	bool busy;
+
+	pthread_mutex_lock(&w->lock);
+	busy = w->first_notice;
+	pthread_mutex_unlock(&w->lock);
+	return busy;
+}
+
 static void hand_to_notifier(struct writer *w, struct stale *stale, struct change *answers)
 {
+	struct change *before = NULL, **last = &before;
 	struct notice *notice;
 
 	drop_unknown(w, stale);
@@ -775,6 +813,10 @@ static void hand_to_notifier(struct writer *w, struct stale *stale, struct chang
 		stale_free(stale);
 		return;
 	}
+	/* What is on its way may wait for them. */
+	if (is_busy(w))
+		move(&answers, holds_scope, &last);
+	answer_all(before);
 	notice->stale = *stale;
 	notice->answers = answers;
 	notice->at = fs_monotonic();
@@ -791,22 +833,8 @@ static void answer_held(struct writer *w, int64_t until)
 	struct change *held = NULL, **last = &held;
 
 	pthread_mutex_lock(&w->lock);
-	for (struct notice *notice = w->first_notice; notice && notice->at <= until; notice = notice->next) {
-		struct change **link = &notice->answers;
-
-		while (*link) {
-			struct change *c = *link;
-
-			if (!c->holds_directory) {
-				link = &c->next;
-				continue;
-			}
-			*link = c->next;
-			c->next = NULL;
-			*last = c;
-			last = &c->next;
-		}
-	}
+	for (struct notice *notice = w->first_notice; notice && notice->at <= until; notice = notice->next)
+		move(&notice->answers, holds_directory, &last);
 	pthread_mutex_unlock(&w->lock);
 	answer_all(held);
 }
@@ -1075,12 +1103,64 @@ static void end_notice(struct writer *w, struct notice *notice)
 	free(notice);
 }
 
+/* Whether ENTRY is in a directory that somebody holds who is to be answered; *OWN: it is what he removed. Lock held. */
+static bool is_held(const struct notice *notice, const struct stale_entry *entry, bool *own)
+{
+	bool held = false;
+
+	*own = false;
+	for (const struct change *c = notice->answers; c; c = c->next)
+		if (c->held_ino == entry->parent) {
+			held = true;
+			*own |= strcmp(c->name, entry->name) == 0;
+		}
+	return held;
+}
+
+/*
+ * Names in directories that those hold who are to be answered go last; from which on. But for what they removed: the
+ * kernel does that itself.
+ */
+static size_t put_held_last(struct writer *w, struct notice *notice)
+{
+	struct stale *stale = &notice->stale;
+	size_t others = 0, kept = 0;
+
+	pthread_mutex_lock(&w->lock);
+	for (size_t i = 0; i < stale->entry_count; i++) {
+		struct stale_entry entry = stale->entries[i];
+		bool own;
+
+		if (is_held(notice, &entry, &own)) {
+			if (!own)
+				stale->entries[kept++] = entry;
+			continue;
+		}
+		stale->entries[kept++] = stale->entries[others];
+		stale->entries[others++] = entry;
+	}
+	stale->entry_count = kept;
+	pthread_mutex_unlock(&w->lock);
+	return others;
+}
+
+static void answer_holders(struct writer *w, struct notice *notice)
+{
+	struct change *holders = NULL, **last = &holders;
+
+	pthread_mutex_lock(&w->lock);
+	move(&notice->answers, holds_scope, &last);
+	pthread_mutex_unlock(&w->lock);
+	answer_all(holders);
+}
+
 static void *notifier_main(void *arg)
 {
 	struct writer *w = arg;
 
 	for (;;) {
 		struct notice *notice;
+		size_t late;
 
 		pthread_mutex_lock(&w->lock);
 		while (!w->first_notice && !w->stop_notices)
@@ -1089,9 +1169,13 @@ static void *notifier_main(void *arg)
 		pthread_mutex_unlock(&w->lock);
 		if (!notice)
 			return NULL;
-		for (size_t i = 0; i < notice->stale.entry_count; i++)
+		late = put_held_last(w, notice);
+		for (size_t i = 0; i < notice->stale.entry_count; i++) {
+			if (i == late)
+				answer_holders(w, notice);
 			w->kernel->inval_entry(w->kernel_arg, notice->stale.entries[i].parent,
 					       notice->stale.entries[i].name);
+		}
 		end_notice(w, notice);
 	}
 }

@@ -28,12 +28,15 @@
  *  - entry notices (inval_entry) take the directory's lock. They are about
  *    components, scopes and queries, never about what is below incoming/, and a
  *    second thread sends them, which then answers the group. Who archives a
- *    pattern holds that lock until answered: so it is answered first. And while
- *    others hold a lock below incoming/ until answered (rename, unlink, …),
- *    somebody who moves a file from a scope to there may hold the scope's and
- *    wait for theirs, in vain (EROFS) but the other way round: the writer thread
- *    answers whoever has waited like that for a second. Neither it nor who
- *    carries changes out ever waits for the kernel's locks of directories.
+ *    pattern holds that lock until answered: other names in that directory come
+ *    after the answer, for its own the kernel needs no notice; and where earlier
+ *    notices are still on their way, which might wait for that lock, it is
+ *    answered before all. And while others hold a lock below incoming/ until
+ *    answered (rename, unlink, …), somebody who moves a file from a scope to
+ *    there may hold the scope's and wait for theirs, in vain (EROFS) but the
+ *    other way round: the writer thread answers whoever has waited like that for
+ *    a second. Neither it nor who carries changes out ever waits for the
+ *    kernel's locks of directories.
  *
  * A change's functions may run several times: where a group's transaction
  * breaks (full disk, …), each of its changes is carried out again on its own, so
@@ -64,7 +67,7 @@ enum change_op {
 	CHANGE_REFUSE,	/* the same, code, why */
 	CHANGE_AWAIT,	/* code, why: what became of what it waited for (draft.h) */
 	CHANGE_FORGET,	/* id */
-	CHANGE_ARCHIVE, /* id */
+	CHANGE_ARCHIVE, /* id, name: of its file */
 	CHANGE_VERDICT, /* verdicts */
 	CHANGE_OP_COUNT,
 };
@@ -83,6 +86,7 @@ struct change {
 	void (*answer)(struct change *change, int result);
 	void *request;
 	bool holds_directory; /* the caller holds a directory's lock until answered: it may not wait long */
+	uint64_t held_ino;    /* that directory, where notices may be about names in it; else 0 */
 	pid_t asker;	      /* the thread that asks; 0: not known here */
 	pid_t writer;	      /* who wrote what is closed */
 
@@ -133,7 +137,8 @@ int writer_start(struct writer *writer, const struct kernel_ops *ops, void *arg,
 void writer_tell(struct writer *writer, uint64_t ino);
 /* Queues CHANGE; its answer comes from another thread, perhaps before this returns. */
 void writer_submit(struct writer *writer, struct change *change);
-/* The same for a thread that serves: it carries out what is queued where nobody else does, and others serve meanwhile. */
+/* The same for a thread that serves: it carries out what is queued where nobody else does, and others serve meanwhile.
+ */
 void writer_carry_out(struct writer *writer, struct change *change);
 /*
  * Carries out what is queued, answers all, and ends; what is submitted from now on is answered -ENOTCONN. Its notices

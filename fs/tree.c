@@ -1,5 +1,6 @@
 /* CATEGORY/COMPONENT_TYPE/PATTERN_TYPE/pattern.json: scopes of the store, and its patterns. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -160,7 +161,9 @@ int scope_remove(struct pf_fs *fs, struct node dir, const char *name, bool direc
 		return pf_fail(err, why.code, "%s", why.why);
 	change->op = CHANGE_ARCHIVE;
 	change->id = entry.id;
+	snprintf(change->name, sizeof change->name, "%s", name);
 	change->holds_directory = true;
+	change->held_ino = node_ino(dir);
 	return 1;
 }
 

@@ -230,6 +230,37 @@ for i in range(400):
 PYTHON
 }
 
+@test "what rm of a pattern changed is seen once it returns" {
+  submit
+  python3 - "$MNT" <<'PYTHON'
+import glob, json, os, sys
+mount = sys.argv[1]
+(component,) = os.listdir(mount + "/components")
+links, prompt = f"{mount}/components/{component}/patterns", mount + "/ml/operator/prompt.md"
+patterns = glob.glob(mount + "/ml/operator/*/*.json")
+for i, pattern in enumerate(patterns):
+    directory, name = os.path.split(pattern)
+    before = os.stat(prompt).st_ino
+    for place in (directory, links, mount + "/ml/operator"):
+        os.listdir(place)
+    assert os.path.exists(f"{links}/{name}")
+    os.unlink(pattern)
+    assert name not in os.listdir(links), f"{name}, the {i}th, is in patterns/"
+    assert not os.path.lexists(f"{links}/{name}"), f"{name}, the {i}th, is found in patterns/"
+    if i + 1 < len(patterns):
+        assert os.stat(prompt).st_ino != before, f"the prompt is the same without {name}, the {i}th"
+    with open(f"{mount}/components/{component}/component.json") as file:
+        assert len(json.load(file)["patterns"]) == len(patterns) - i - 1
+assert not os.path.exists(mount + "/ml")
+assert not os.path.exists(patterns[0])
+# Seen in another component they are back, where names were known to be absent.
+with open(mount + "/incoming/again.py", "w") as again, open(f"{mount}/components/{component}/source.py") as source:
+    again.write(source.read().replace(component, "Again" + component))
+absent = [pattern for pattern in patterns if not os.path.exists(pattern)]
+assert not absent, f"{len(absent)} are absent, the first {absent[0]}"
+PYTHON
+}
+
 counted() {
   [ "$(jq -c '[.success_count, .failure_count]' "$1")" = "$2" ]
 }
