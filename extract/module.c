@@ -136,10 +136,11 @@ static uint32_t local_base(const struct classes *classes, const struct scopes *s
 	return class_at(classes, parent_of(scopes->tree, scopes->bindings[b].node));
 }
 
-static int base_type(const struct scopes *scopes, uint32_t n, pf_text *name)
+static int base_type(struct classes *classes, const struct scopes *scopes, uint32_t n, pf_text *name)
 {
 	pf_text_reset(name);
 	name_write(scopes, n, name);
+	classes->failed |= name->failed;
 	return name->bytes ? suffix_type(slice_last((slice){ name->bytes, (uint32_t)name->len })) : 0;
 }
 
@@ -160,7 +161,7 @@ static bool resolve_class(struct classes *classes, struct scopes *scopes, struct
 		if (kind_of(tree, argument) == K_keyword_argument)
 			continue;
 		local = local_base(classes, scopes, base);
-		type = base_type(scopes, base, name);
+		type = base_type(classes, scopes, base, name);
 		if (!type && local != NONE)
 			type = classes->list[local].type;
 		if (type) {
@@ -277,7 +278,7 @@ bool classes_build(struct classes *classes, struct scopes *scopes)
 		if (info->type && is_stand_in(scopes, info))
 			info->skipped = stands_in;
 	}
-	classes->failed = !choose(classes) || !owners(classes, scopes);
+	classes->failed |= !choose(classes) || !owners(classes, scopes);
 	return !classes->failed && !tree->clock->late;
 }
 

@@ -22,10 +22,13 @@ static int commit_txn(pf_txn *txn, pf_err *err)
 	pf_store *store = txn->store;
 	int64_t since = txn->history_before, told = since;
 	pf_text before = { 0 }, after = { 0 };
-	int seen = pf_txn_changes(txn, &told, print_change, &before, NULL);
-	int rc = pf_txn_commit(txn, err);
+	int rc = pf_txn_changes(txn, &told, print_change, &before, err);
 
-	if (seen == 0 && rc == 0 && pf_store_changes(store, &since, print_change, &after, NULL) == 0 &&
+	if (rc < 0)
+		pf_txn_rollback(txn);
+	else
+		rc = pf_txn_commit(txn, err);
+	if (rc == 0 && pf_store_changes(store, &since, print_change, &after, NULL) == 0 &&
 	    !before.failed && !after.failed /* tests/memory */) {
 		if (strcmp(before.bytes ? before.bytes : "", after.bytes ? after.bytes : "") != 0)
 			fail_msg("told:\n%s\nhappened:\n%s", before.bytes, after.bytes);
