@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "document.h"
@@ -112,6 +113,20 @@ void change_answer_nobody(struct change *change, int result)
 
 /* ---- What each operation does in the transaction (may run again), and once it is committed ---- */
 
+/* A group's directory: what is made in it is the group's. */
+static int inherit_group(struct change *c, pf_txn *txn)
+{
+	pf_file parent;
+	int result = c->implicit ? 0 : pf_txn_file_stat(txn, c->parent, &parent, &c->err);
+
+	if (result < 0 || c->implicit || !(parent.mode & S_ISGID))
+		return result;
+	c->mask |= PF_SET_GID;
+	c->values.gid = parent.gid;
+	c->mode |= c->op == CHANGE_MKDIR ? S_ISGID : 0;
+	return 0;
+}
+
 /* Who made it owns it, where that is not who mounts. */
 static int give_away(struct change *c, pf_txn *txn)
 {
@@ -126,17 +141,21 @@ static int give_away(struct change *c, pf_txn *txn)
 
 static int apply_mkdir(struct writer *w, struct change *c, pf_txn *txn)
 {
-	int result = pf_txn_mkdir(txn, c->parent, c->name, c->mode, c->implicit, &c->made, &c->err);
+	int result = inherit_group(c, txn);
 
 	(void)w;
+	if (result == 0)
+		result = pf_txn_mkdir(txn, c->parent, c->name, c->mode, c->implicit, &c->made, &c->err);
 	return result < 0 ? result : give_away(c, txn);
 }
 
 static int apply_mkfile(struct writer *w, struct change *c, pf_txn *txn)
 {
-	int result = pf_txn_mkfile(txn, c->parent, c->name, c->mode, &c->made, &c->err);
+	int result = inherit_group(c, txn);
 
 	(void)w;
+	if (result == 0)
+		result = pf_txn_mkfile(txn, c->parent, c->name, c->mode, &c->made, &c->err);
 	return result < 0 ? result : give_away(c, txn);
 }
 
@@ -178,6 +197,14 @@ static int apply_write(struct writer *w, struct change *c, pf_txn *txn)
 	return pf_txn_write(txn, c->id, c->content, c->len, c->mtime, &c->err);
 }
 
+/* Where a closed file lies, beside which a receipt or an error may come or go. */
+static void find_parent(struct change *c, pf_txn *txn)
+{
+	pf_file file;
+
+	c->parent = pf_txn_file_stat(txn, c->id, &file, NULL) == 0 ? file.parent : 0;
+}
+
 static int apply_close(struct writer *w, struct change *c, pf_txn *txn)
 {
 	pf_extractor *extractor = writer_borrow_extractor(w, &c->err);
@@ -186,12 +213,14 @@ static int apply_close(struct writer *w, struct change *c, pf_txn *txn)
 			     : -c->err.code;
 
 	writer_return_extractor(w, extractor);
+	find_parent(c, txn);
 	return result;
 }
 
 static int apply_refuse(struct writer *w, struct change *c, pf_txn *txn)
 {
 	(void)w;
+	find_parent(c, txn);
 	return pf_txn_refuse(txn, c->id, c->content, c->len, c->mtime, c->code, c->why, &c->err);
 }
 
@@ -857,11 +886,9 @@ static void run_group(struct writer *w, struct change *list)
 
 		/* The listing beside a closed file has a new receipt or error; a written outcome has a new time. */
 		if (c->asker_ino && node_from_ino(c->asker_ino, &node)) {
-			pf_file file;
-
 			stale_inode(&stale, node, false);
-			if (node.kind == NODE_FILE && pf_store_file_stat(w->fs->store, node.id, &file, NULL) == 0)
-				stale_inode(&stale, (struct node){ NODE_FILE, file.parent }, false);
+			if (node.kind == NODE_FILE && c->parent)
+				stale_inode(&stale, (struct node){ NODE_FILE, c->parent }, false);
 		}
 	}
 	tell_inodes(w, &stale);

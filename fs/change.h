@@ -63,8 +63,8 @@ enum change_op {
 	CHANGE_RENAME,	/* parent, name, new_parent, new_name, flags, and a draft of ID, if any → removed */
 	CHANGE_SETATTR, /* id, mask, values */
 	CHANGE_WRITE,	/* id, content, len, mtime, version */
-	CHANGE_CLOSE,	/* the same, judgement */
-	CHANGE_REFUSE,	/* the same, code, why */
+	CHANGE_CLOSE,	/* the same, judgement → parent, or 0 */
+	CHANGE_REFUSE,	/* the same, but judgement; code, why */
 	CHANGE_AWAIT,	/* code, why: what became of what it waited for (draft.h) */
 	CHANGE_FORGET,	/* id */
 	CHANGE_ARCHIVE, /* id, name: of its file */

@@ -233,22 +233,12 @@ static void set_name(char *to, const char *name)
 
 int file_make(struct pf_fs *fs, struct node dir, const char *name, mode_t mode, struct change *change, pf_err *err)
 {
-	pf_file parent;
-	int result;
-
+	(void)fs;
 	if (!S_ISREG(mode) && !S_ISDIR(mode))
 		return pf_fail(err, EPERM, "incoming/ takes files and directories only");
-	result = pf_store_file_stat(fs->store, dir.id, &parent, err);
-	if (result < 0)
-		return result;
 	change->op = S_ISDIR(mode) ? CHANGE_MKDIR : CHANGE_MKFILE;
 	change->parent = dir.id;
 	change->mode = mode & 07777;
-	if (parent.mode & S_ISGID) { /* a group's directory: what is made in it is the group's */
-		change->mask |= PF_SET_GID;
-		change->values.gid = parent.gid;
-		change->mode |= S_ISDIR(mode) ? S_ISGID : 0;
-	}
 	change->holds_directory = true;
 	set_name(change->name, name);
 	return 1;

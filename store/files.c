@@ -123,6 +123,16 @@ int pf_store_file_stat(pf_store *store, int64_t id, pf_file *file, pf_err *err)
 	return rc;
 }
 
+int pf_txn_file_stat(pf_txn *txn, int64_t id, pf_file *file, pf_err *err)
+{
+	struct file_row row;
+	int rc = file_load(txn->conn, id, &row, err);
+
+	if (rc == 0)
+		*file = row.file;
+	return rc;
+}
+
 int pf_store_file_list(pf_store *store, int64_t parent, int64_t after, int (*each)(void *arg, const pf_file *file),
 		       void *arg, pf_err *err)
 {
@@ -261,10 +271,12 @@ int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory
 	struct climb up = { 0 };
 
 	while (parent) {
-		int64_t above;
+		struct file_row row;
 		bool list;
 		int rc = climb(&up, parent, err);
 
+		if (rc == 0)
+			rc = file_load(txn->conn, parent, &row, err);
 		if (rc < 0)
 			return rc;
 
@@ -273,13 +285,12 @@ int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory
 		query_int(&q, change);
 		query_int(&q, is_directory ? change : 0);
 		query_int(&q, at);
-		rc = query_row(&q, err);
-		if (rc <= 0)
-			return rc < 0 ? rc : no_file(err);
-		above = column_int(&q, 3);
-		list = column_int(&q, 2) > 0;
+		rc = query_run(&q, err);
+		if (rc < 0)
+			return rc;
+		list = add_capped(row.children, change) > 0;
 		/* An implicit directory shows while it holds something. */
-		if (!column_int(&q, 0) || (column_int(&q, 1) != 0) == list)
+		if (!row.implicit || row.listed == list)
 			return 0;
 		QUERY(show, txn->conn, STMT_FILE_LIST_AGAIN);
 		query_int(&show, parent);
@@ -289,7 +300,7 @@ int directory_changed(pf_txn *txn, int64_t parent, int change, bool is_directory
 			return rc;
 		change = list ? 1 : -1;
 		is_directory = true;
-		parent = above;
+		parent = row.file.parent;
 	}
 	return 0;
 }

@@ -41,17 +41,20 @@ static int one_note(struct query *q, pf_note *note, pf_err *err)
 	return query_check(q, err);
 }
 
+static int find_note(struct connection *conn, int64_t parent, const char *name, pf_note *note, pf_err *err)
+{
+	QUERY(q, conn, STMT_NOTE_FIND);
+	query_int(&q, parent);
+	query_text(&q, name);
+	return one_note(&q, note, err);
+}
+
 int pf_store_note_find(pf_store *store, int64_t parent, const char *name, pf_note *note, pf_err *err)
 {
 	LEASE lease = { 0 };
 	int rc = lease_begin(store, &lease, err);
 
-	if (rc < 0)
-		return rc;
-	QUERY(q, lease.conn, STMT_NOTE_FIND);
-	query_int(&q, parent);
-	query_text(&q, name);
-	return one_note(&q, note, err);
+	return rc < 0 ? rc : find_note(lease.conn, parent, name, note, err);
 }
 
 int pf_store_note_stat(pf_store *store, int64_t id, pf_note *note, pf_err *err)
@@ -140,15 +143,17 @@ int note_put(pf_txn *txn, int64_t parent, const char *subject, enum pf_note_kind
 
 int note_remove(pf_txn *txn, int64_t parent, const char *name, pf_err *err)
 {
-	QUERY(q, txn->conn, STMT_NOTE_DROP);
-	query_int(&q, parent);
-	query_text(&q, name);
-	int rc = query_row(&q, err);
+	pf_note note;
+	pf_err missing = { 0 };
+	int rc = find_note(txn->conn, parent, name, &note, &missing);
 
-	if (rc > 0 && column_int(&q, 0))
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : pf_fail(err, missing.code, "%s", missing.why);
+	QUERY(q, txn->conn, STMT_NOTE_DROP);
+	query_int(&q, note.id);
+	rc = query_run(&q, err);
+	if (rc == 0 && note.listed)
 		rc = directory_changed(txn, parent, -1, false, err);
-	else if (rc <= 0)
-		return rc;
 	return rc < 0 ? rc : 1;
 }
 

@@ -325,8 +325,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				    " mtime = max(mtime + 1, ?3), ctime = max(ctime + 1, ?3) WHERE id = ?1",
 	[STMT_FILE_LIST_AGAIN] = "UPDATE files SET listed = ?2 WHERE id = ?1",
 	[STMT_FILE_CHILD_CHANGED] = "UPDATE files SET children = children + ?2, subdirectories = subdirectories + ?3,"
-				    " mtime = max(mtime + 1, ?4), ctime = max(ctime + 1, ?4) WHERE id = ?1"
-				    " RETURNING implicit, listed, children, parent",
+				    " mtime = max(mtime + 1, ?4), ctime = max(ctime + 1, ?4) WHERE id = ?1",
 	[STMT_FILE_ORPHAN] = "UPDATE files SET parent = NULL, orphan = 1, listed = 0, ctime = max(ctime + 1, ?2)"
 			     " WHERE id = ?1",
 	[STMT_FILE_FORGET] = "DELETE FROM files WHERE id = ?1 AND orphan = 1",
@@ -365,7 +364,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 		"INSERT INTO notes (parent, kind, name, mtime, size, text) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
 		" ON CONFLICT (parent, name) DO UPDATE SET listed = 1, mtime = max(mtime + 1, excluded.mtime),"
 		" size = excluded.size, text = excluded.text",
-	[STMT_NOTE_DROP] = "DELETE FROM notes WHERE parent = ?1 AND name = ?2 RETURNING listed",
+	[STMT_NOTE_DROP] = "DELETE FROM notes WHERE id = ?1",
 	[STMT_NOTE_UNLIST] = "UPDATE notes SET listed = 0 WHERE parent = ?1 AND name = ?2 AND listed = 1 RETURNING 1",
 
 	[STMT_SOURCE_FIND] = "SELECT id FROM sources WHERE hash = ?1 AND (content IS NULL OR content = ?2)",

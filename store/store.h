@@ -510,6 +510,8 @@ int pf_txn_keep_prompt(pf_txn *txn, pf_scope scope, int64_t version, int format,
 /* Archives a pattern, for `rm`. */
 int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err);
 
+/* Like pf_store_file_stat, as TXN has it. */
+int pf_txn_file_stat(pf_txn *txn, int64_t id, pf_file *file, pf_err *err);
 /* EEXIST, ENOENT (no such parent), ENOTDIR, EPERM (a note's name), EILSEQ, EINVAL (bad key=value), ENAMETOOLONG. */
 int pf_txn_mkdir(pf_txn *txn, int64_t parent, const char *name, mode_t mode, bool implicit, pf_file *made, pf_err *err);
 int pf_txn_mkfile(pf_txn *txn, int64_t parent, const char *name, mode_t mode, pf_file *made, pf_err *err);
