@@ -3,9 +3,10 @@
  * two stores, of SMALL and LARGE patterns, asks both the same queries in turn,
  * and prints the medians of the CPU time and their ratio.
  *
- *	tests/bench/retrieval [SMALL LARGE]        10000 1000000
+ *	tests/bench/retrieval [SMALL LARGE [DIRECTORY]]        10000 1000000
  *
- * `meson test --benchmark retrieval` does the same. It takes some minutes and
+ * `meson test --benchmark retrieval` does the same. Where a DIRECTORY is named the
+ * stores stay there, for `tests/bench/mount --growth`. It takes some minutes and
  * 3 GB in $TMPDIR. The rows are random, always the same: 660 directories, most
  * patterns in one component and few in many, words as rare as in a language.
  */
@@ -256,6 +257,8 @@ static void fill(const char *path, int64_t patterns)
 			  "component_count") ", mtime = mtime + 1 FROM (SELECT pattern_id, count(*) AS n FROM "
 					     "pattern_libraries GROUP BY 1) b"
 					     " WHERE b.pattern_id = id");
+	run(f.db, "UPDATE code_patterns SET size = z.size, mtime = mtime + 1 FROM pattern_sizes z"
+		  " WHERE z.id = code_patterns.id");
 	run(f.db, "INSERT INTO directories SELECT s.scope, s.patterns, s.success, s.failure, s.high, s.medium, s.low,"
 		  " s.confidence_ppb, 1 FROM directory_sums s");
 	run(f.db, "INSERT INTO history (id, at, event, pattern_id, success_count, failure_count, end_offset)"
@@ -412,19 +415,27 @@ static void compare(pf_store *const stores[2], const char *path)
 	       medians[1], medians[1] / medians[0]);
 }
 
+static void store_path(const char *directory, int64_t size, char path[300])
+{
+	snprintf(path, 300, "%s/%" PRId64 ".db", directory, size);
+}
+
 int main(int argc, char **argv)
 {
 	int64_t sizes[2] = { argc > 2 ? atoll(argv[1]) : 10000, argc > 2 ? atoll(argv[2]) : 1000000 };
-	const char *tmp = getenv("TMPDIR");
+	const char *tmp = getenv("TMPDIR"), *keep = argc > 3 ? argv[3] : NULL;
 	char directory[256], path[300];
 	pf_store *stores[2];
 	pf_err err = { 0 };
 
-	snprintf(directory, sizeof directory, "%s/pf-retrieval-XXXXXX", tmp ? tmp : "/tmp");
-	if (!mkdtemp(directory))
+	if (keep)
+		snprintf(directory, sizeof directory, "%s", keep);
+	else
+		snprintf(directory, sizeof directory, "%s/pf-retrieval-XXXXXX", tmp ? tmp : "/tmp");
+	if (!keep && !mkdtemp(directory))
 		die(directory, strerror(errno));
 	for (int s = 0; s < 2; s++) {
-		snprintf(path, sizeof path, "%s/%d.db", directory, s);
+		store_path(directory, sizes[s], path);
 		fill(path, sizes[s]);
 		stores[s] = pf_store_open(path, NULL, &err);
 		if (!stores[s])
@@ -435,8 +446,9 @@ int main(int argc, char **argv)
 		compare(stores, queries[i]);
 	for (int s = 0; s < 2; s++) {
 		pf_store_close(stores[s]);
-		snprintf(path, sizeof path, "%s/%d.db", directory, s);
-		unlink(path);
+		store_path(directory, sizes[s], path);
+		if (!keep)
+			unlink(path);
 	}
-	return rmdir(directory) != 0;
+	return !keep && rmdir(directory) != 0;
 }
