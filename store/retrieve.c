@@ -465,13 +465,16 @@ static void add_first(const struct resolving *r, const char *column, const char 
 	pf_text_puts(sql, " LIMIT 1)");
 }
 
+static int64_t pool_of(const struct resolving *r);
+
 /*
- * Whether directories come into the walk when their turn comes, by an index of their best; where they are few, and
- * where their best says nothing of what is asked for, all begin at once.
+ * Whether directories come into the walk when their turn comes, by an index of their best. Where they are few, or no
+ * more than the results, so that most have their turn, and where their best says nothing of what is asked for, all
+ * begin at once.
  */
 static bool is_by_turns(const struct resolving *r)
 {
-	return r->directories > FEW_DIRECTORIES && !is_failing(r);
+	return r->directories > FEW_DIRECTORIES && r->directories > pool_of(r) && !is_failing(r);
 }
 
 /* All directories, each with its first place. */
@@ -589,8 +592,6 @@ static void add_recent(const struct resolving *r, pf_text *sql)
 	add_scope(r, "n", sql);
 	pf_text_puts(sql, " UNION SELECT e.pattern_id, 0, 0 FROM hand_edits e");
 }
-
-static int64_t pool_of(const struct resolving *r);
 
 /* Whether a key may filter what others leave, instead of giving its candidates. */
 static bool may_filter(const struct resolving *r, enum retrieval_how how)
@@ -1205,7 +1206,8 @@ static bool may_run_ahead(const struct resolving *r, enum retrieval_how how)
 		any |= said(r, (enum key)i) && keys[i].pick == PICK_FEW;
 	if (!any || pf_query_of_components(r->query) || !is_walk(r, how))
 		return false;
-	return said(r, KEY_TEXT) || (sort_of(r) == SORT_RANK && (is_by_turns(r) || r->directories <= FEW_DIRECTORIES));
+	return said(r, KEY_TEXT) || (sort_of(r) == SORT_RANK && pool_of(r) <= WALK_AHEAD &&
+				     (is_by_turns(r) || r->directories <= FEW_DIRECTORIES));
 }
 
 /*
@@ -1216,7 +1218,7 @@ static int run_ahead(struct resolving *r, enum retrieval_how how, int (*each)(vo
 		     void *arg, pf_err *err)
 {
 	int rc = may_run_ahead(r, how) ? leaves_few(r, err) : 1;
-	int64_t ahead = WALK_AHEAD + 2 * pool_of(r);
+	int64_t pool = pool_of(r), ahead = WALK_AHEAD + 2 * (pool < WALK_AHEAD ? pool : WALK_AHEAD);
 
 	if (rc != 0 || r->patterns <= ahead)
 		return rc < 0 ? rc : 1;
