@@ -2,15 +2,16 @@
  * Whether a database's schema is ours. What is stored can be read with care;
  * but a trigger acts, and a view or table in the place of one of ours answers
  * our own statements. So a file is taken only where its schema is, word for
- * word, what the migrations make of an empty database in memory.
+ * word, what the migrations make of an empty database: what they do was written
+ * down while building, and for older versions is made in memory.
  */
 #include "store-internal.h"
 
 #define MENDED "restore a backup, or save what can be read with sqlite3's .dump"
 
 struct comparison {
-	struct connection *conn; /* the database's */
-	struct connection *model;
+	struct connection *conn;  /* the database's */
+	struct connection *model; /* in memory; its table `model` has the rows that are to be there */
 	const char *path;
 };
 
@@ -55,7 +56,7 @@ static int compare_object(const struct comparison *c, sqlite3_stmt *object, sqli
 static int compare_ours(const struct comparison *c, pf_err *err)
 {
 	STATEMENT_OWNED *objects = NULL, *same = NULL;
-	int rc = prepare(c->model, "SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid", &objects);
+	int rc = prepare(c->model, "SELECT type, name, tbl_name, sql FROM temp.model ORDER BY rowid", &objects);
 
 	if (rc != SQLITE_OK)
 		return connection_fail(c->model, rc, err);
@@ -96,7 +97,7 @@ static const struct {
 	const char *why;
 } foreign[] = {
 	{ "SELECT name FROM main.sqlite_schema WHERE type = 'trigger'",
-	  "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?1)", false,
+	  "SELECT EXISTS (SELECT 1 FROM temp.model WHERE type = 'trigger' AND name = ?1)", false,
 	  "a trigger of others, which would act on what patternfs writes: look at it, then DROP TRIGGER it, with "
 	  "sqlite3" },
 	/* Table-valued functions go by a table's name where there is one. */
@@ -130,13 +131,51 @@ static int refuse_foreign(const struct comparison *c, size_t row, pf_err *err)
 	return rc == SQLITE_DONE ? 0 : schema_unreadable(c->conn, c->path, rc, err);
 }
 
+static int insert_row(sqlite3_stmt *insert, const struct model_row *row)
+{
+	const char *const columns[] = { row->type, row->name, row->table, row->sql };
+	int rc = SQLITE_OK;
+
+	sqlite3_reset(insert);
+	for (int i = 0; i < 4 && rc == SQLITE_OK; i++)
+		rc = sqlite3_bind_text(insert, i + 1, columns[i], -1, SQLITE_STATIC);
+	return rc == SQLITE_OK ? sqlite3_step(insert) : rc;
+}
+
+#define MODEL_TABLE "PRAGMA temp_store = MEMORY; CREATE TEMP TABLE model"
+
+/* What was written down while building. */
+static int take_rows(struct connection *model, pf_err *err)
+{
+	STATEMENT_OWNED *insert = NULL;
+	int rc = connection_exec(model, MODEL_TABLE " (type, name, tbl_name, sql)", err);
+
+	if (rc < 0)
+		return rc;
+	rc = prepare(model, "INSERT INTO temp.model VALUES (?1, ?2, ?3, ?4)", &insert);
+	rc = rc == SQLITE_OK ? SQLITE_DONE : rc;
+	for (const struct model_row *row = model_rows; row->type && rc == SQLITE_DONE; row++)
+		rc = insert_row(insert, row);
+	return rc == SQLITE_DONE ? 0 : connection_fail(model, rc, err);
+}
+
+static int fill_model(struct connection *model, int version, pf_err *err)
+{
+	int rc;
+
+	if (version == model_rows_version)
+		return take_rows(model, err);
+	rc = schema_upgrade(model, version, err);
+	return rc < 0 ? rc : connection_exec(model, MODEL_TABLE " AS " MODEL_OF_SCHEMA, err);
+}
+
 int model_compare(struct connection *conn, const char *path, int version, enum model_part part, pf_err *err)
 {
 	struct comparison c = { .conn = conn, .path = path };
 	int rc = connection_open_memory(&c.model, err);
 
 	if (rc == 0)
-		rc = schema_upgrade(c.model, version, err);
+		rc = fill_model(c.model, version, err);
 	for (size_t i = 0; i < sizeof foreign / sizeof *foreign && rc == 0; i++)
 		rc = refuse_foreign(&c, i, err);
 	if (rc == 0 && part == MODEL_ALL)

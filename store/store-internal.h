@@ -187,6 +187,14 @@ int schema_unreadable(struct connection *conn, const char *path, int rc, pf_err 
 
 /* ---- model.c ---- */
 
+/* The rows of sqlite_schema that the migrations make, up to one whose type is NULL; written by make-model.c. */
+struct model_row {
+	const char *type, *name, *table, *sql;
+};
+extern const struct model_row model_rows[];
+extern const int model_rows_version;
+#define MODEL_OF_SCHEMA "SELECT type, name, tbl_name, sql FROM main.sqlite_schema ORDER BY rowid"
+
 enum model_part {
 	MODEL_ALL,     /* all is there, and as it was made; and: */
 	MODEL_FOREIGN, /* nothing of others that would act, or be taken for ours */
