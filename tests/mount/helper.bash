@@ -207,6 +207,14 @@ equal() {
   fi
 }
 
+# not COMMAND…: it must fail. (bats takes no notice of a command with `!` before it.)
+not() {
+  if "$@"; then
+    printf 'succeeded: %s\n' "$*"
+    return 1
+  fi
+}
+
 # contains TEXT PART
 contains() {
   case $1 in

@@ -195,7 +195,7 @@ KEYS
   cat "$MNT/general/operator/prompt.md" >"$TMP/before"
   grep -q ' 0 failed' "$TMP/before"
   verdict "$MNT" failure general/operator
-  ! cmp -s "$TMP/before" "$MNT/general/operator/prompt.md"
+  not cmp -s "$TMP/before" "$MNT/general/operator/prompt.md"
   equal "$(stat -c %s "$MNT/general/operator/prompt.md")" "$(cat "$MNT/general/operator/prompt.md" | wc -c)"
 }
 
@@ -254,7 +254,7 @@ PATHS
   [ "$(head -n 1 "$TMP/after")" != "$first" ]
   equal "$(sed 's/^[0-9]*-//' "$TMP/after" | sort)" "$(sed 's/^[0-9]*-//' "$TMP/before" | sort)"
   equal "$(jq -s 'map(select(.failure_count == 1)) | length' "$dir/results.jsonl")" 1
-  ! cat "$dir/results.jsonl" "$dir/prompt.md" "$dir/count" | cmp -s - "$TMP/documents"
+  cat "$dir/results.jsonl" "$dir/prompt.md" "$dir/count" | not cmp -s - "$TMP/documents"
   [ "$(stat -c %.9Y "$dir")" != "$mtime" ]
   # Again, with verdicts in between: the listing is never one of before.
   for ((i = 0; i < 20; i++)); do
@@ -272,7 +272,7 @@ PATHS
   exec 8<"$file"
   head -c 100 <&8 >"$TMP/start"
   verdict "$MNT" failure components/ReadOperator
-  ! cmp -s "$TMP/before" "$file"
+  not cmp -s "$TMP/before" "$file"
   jq -e .id "$file" >"$TMP/out"
   python3 -c 'import os; print(os.pread(8, 1 << 22, 0).decode(), end="")' | cmp - "$TMP/before"
   exec 8<&-
@@ -327,8 +327,8 @@ PY
   names "$dir" >"$TMP/before"
   gone=$(sed -n '3s/^[0-9]*-//p' "$TMP/before")
   rm "$(readlink -f "$dir/$(sed -n 3p "$TMP/before")")"
-  ! names "$dir" | grep -q -- "-$gone"
-  ! jq -r '.pattern_name + "-" + .pattern_signature[0:8] + ".json"' "$dir/results.jsonl" | grep -q "$gone"
+  names "$dir" | not grep -q -- "-$gone"
+  jq -r '.pattern_name + "-" + .pattern_signature[0:8] + ".json"' "$dir/results.jsonl" | not grep -q "$gone"
   equal "$(cat "$dir/count")" "$(($(wc -l <"$TMP/before") - 1))"
   equal "$(cat "$Q/component_type=sensor/count")" 0
   operator ClockSensor | sed 's/BaseOperator/BaseSensorOperator/; s/airflow.models/airflow.sensors.base/; s/execute/poke/' >"$IN/clock.py"

@@ -33,7 +33,7 @@ run_unit() {
   run_unit patternfs@.service
   [ -e "$MNT/components/$COMPONENT/source.py" ]
   eval "$(unit_lines patternfs@.service ExecStop)"
-  ! mountpoint -q "$MNT"
+  not mountpoint -q "$MNT"
 }
 
 @test "a user's unit makes its mount point, mounts and unmounts" {
@@ -43,7 +43,7 @@ run_unit() {
   cp "$SAMPLE" "$TMP/home/patterns/incoming/"
   [ -e "$TMP/data/patternfs/patterns.db" ]
   eval "$(unit_lines patternfs.service ExecStop)"
-  ! mountpoint -q "$TMP/home/patterns"
+  not mountpoint -q "$TMP/home/patterns"
 }
 
 # Every option that the program names is completed, and no other word of the mount's own.
