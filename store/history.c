@@ -102,6 +102,10 @@ int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err)
 		txn->untold |=
 			what->event != EVENT_SIGHTED && what->event != EVENT_SUCCESS && what->event != EVENT_FAILURE;
 	}
+	if (what->component_id)
+		txn->another |= what->component_id != txn->learning ||
+				(what->event != EVENT_SUBMITTED && what->event != EVENT_SIGHTED);
+	txn->another |= what->event == EVENT_ARCHIVED || what->event == EVENT_RESTORED;
 	txn->of_components |= what->component_id || what->event == EVENT_ARCHIVED || what->event == EVENT_RESTORED;
 	txn->history_id = next_id(txn);
 	txn->history_end = end;
@@ -332,8 +336,45 @@ void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t eve
 	txn->told_events = add_capped(txn->told_events, events);
 }
 
+void changed_made(pf_txn *txn, const struct new_component *made)
+{
+	if (txn->made_count == txn->made_room) {
+		size_t room = txn->made_room ? txn->made_room * 2 : 4;
+		struct new_component *grown = reallocarray(txn->made, room, sizeof *grown);
+
+		if (!grown) {
+			txn->another = true;
+			return;
+		}
+		txn->made = grown;
+		txn->made_room = room;
+	}
+	txn->made[txn->made_count++] = *made;
+}
+
+/* As STMT_CHANGED_COMPONENTS answers, where they are all new: their ids rise. */
+static int made_as_told(pf_txn *txn, int (*each)(void *arg, const pf_change *change), void *arg)
+{
+	for (size_t i = 0; i < txn->made_count; i++) {
+		const struct new_component *made = &txn->made[i];
+
+		if (each(arg, &(pf_change){
+				      .kind = PF_CHANGED_COMPONENT,
+				      .id = made->id,
+				      .name = made->entry,
+				      .maybe_new = true,
+				      .mtime = made->at,
+				      .source_mtime = made->at,
+			      }))
+			return 1;
+	}
+	return 0;
+}
+
 void changed_forget(pf_txn *txn)
 {
+	txn->made_count = 0;
+	txn->another = false;
 	txn->changed_count = 0;
 	txn->pattern_events = txn->told_events = 0;
 	txn->untold = false;
@@ -382,7 +423,9 @@ int pf_txn_changes(pf_txn *txn, int64_t *since, int (*each)(void *arg, const pf_
 	    txn->pattern_events != txn->told_events)
 		return changes(txn->conn, since, each, arg, err);
 	rc = changed_as_told(txn, each, arg);
-	if (rc == 0 && txn->of_components)
+	if (rc == 0 && txn->of_components && !txn->another)
+		rc = made_as_told(txn, each, arg);
+	else if (rc == 0 && txn->of_components)
 		rc = changed_components(txn->conn, *since, txn->history_id, each, arg, err);
 	if (rc >= 0)
 		*since = txn->history_id;

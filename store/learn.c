@@ -130,6 +130,7 @@ static int add_component(struct learning *l, pf_err *err)
 	int rc = next_component_id(l->txn, &l->id, err);
 
 	l->is_new = true;
+	l->txn->learning = l->id;
 	l->revision = 1;
 	if (rc == 0)
 		rc = components_count(l->txn, pf_component_type_name(l->type), 1, l->at, err);
@@ -240,11 +241,22 @@ static int load_component(struct learning *l, pf_err *err)
 					       err);
 }
 
+/* A new component. */
+static void tell(struct learning *l)
+{
+	struct new_component made = { .id = l->id, .at = l->at };
+
+	name_cut(l->component->name, made.entry);
+	changed_made(l->txn, &made);
+}
+
 /* Last, when its patterns are counted. */
 static int put_component(struct learning *l, pf_err *err)
 {
 	int rc = put_row(l, err);
 
+	if (l->is_new)
+		tell(l);
 	if (rc == 0 && l->previous_source)
 		rc = source_release(l->txn, l->previous_source, err);
 	if (rc < 0)
@@ -652,6 +664,7 @@ int learn_component(pf_txn *txn, const struct lesson *lesson, pf_err *err)
 	};
 	int rc = category_id(txn->conn, l.category, true, &l.category_id, err);
 
+	txn->learning = 0;
 	if (rc == 0)
 		rc = load_component(&l, err);
 	if (rc < 0)

@@ -290,6 +290,9 @@ int place_check(const char *path, bool read_only, pf_err *err);
 /* That PATH cannot be opened, for the reason CODE. */
 int place_refuse(const char *path, int code, bool writing, pf_err *err);
 
+/* Of names: the longest, with room for a suffix, and where one of a class is cut. */
+enum { NAME_LIMIT = 255, NAME_ROOM = NAME_LIMIT + 8, NAME_CUT = 200 };
+
 /* ---- txn.c ---- */
 
 /* What is to be added to a directory's totals. */
@@ -312,6 +315,12 @@ struct changed_pattern {
 	char file_name[128];
 };
 
+/* A component that is new. */
+struct new_component {
+	int64_t id, at;
+	char entry[NAME_CUT + 1];
+};
+
 /* The write transaction; it holds the store's writer_lock. */
 struct pf_txn {
 	pf_store *store;
@@ -327,6 +336,11 @@ struct pf_txn {
 	size_t changed_count, changed_room;
 	int64_t pattern_events, told_events;
 	bool untold;
+	/* The same of components: all events are of those that are new here, or ANOTHER is set. */
+	struct new_component *made;
+	size_t made_count, made_room;
+	int64_t learning; /* the new one that is being learned; or 0 */
+	bool another;
 	bool broken;	     /* the database gave the whole transaction up */
 	int64_t unwritten;   /* what the connection counted of changed rows at the beginning */
 	int savepoints;	     /* that did not end yet; the outer ones were not made: see savepoint_begin() */
@@ -354,7 +368,6 @@ int savepoint_end(pf_txn *txn, int rc, pf_err *err);
 
 #define RECEIPT_SUFFIX ".receipt.json"
 #define ERROR_SUFFIX   ".error"
-enum { NAME_LIMIT = 255, NAME_ROOM = NAME_LIMIT + 8, NAME_CUT = 200 };
 
 /* NAME itself where it has at most NAME_CUT bytes; else cut at a character, with a hash of the whole. */
 void name_cut(const char *name, char cut[NAME_CUT + 1]);
@@ -430,6 +443,8 @@ struct occurrence {
 int history_add(pf_txn *txn, const struct occurrence *what, pf_err *err);
 /* EVENTS events of a pattern that were, or are to be, added: it was sighted, or judged; nothing else. */
 void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t events);
+/* A component is in its place: the one that TXN said is being learned. */
+void changed_made(pf_txn *txn, const struct new_component *made);
 /* There are no events yet. */
 void changed_forget(pf_txn *txn);
 

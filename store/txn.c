@@ -75,6 +75,7 @@ static void txn_end(pf_txn *txn)
 	pthread_mutex_unlock(&txn->store->writer_lock);
 	sightings_forget(txn);
 	free(txn->changed);
+	free(txn->made);
 	free(txn);
 }
 
@@ -184,6 +185,7 @@ static int undo(pf_txn *txn, bool made)
 	txn->totals_count = 0;
 	sightings_forget(txn);
 	txn->untold |= txn->pattern_events > 0;
+	txn->another |= txn->of_components;
 	if (made)
 		return run(txn->conn, STMT_ROLLBACK_TO, NULL);
 	return has_written(txn) ? begin_anew(txn) : 0;

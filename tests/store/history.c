@@ -203,13 +203,13 @@ static void the_feed_of_a_transaction(void **state)
 }
 
 /* Submits three components in one transaction, and judges in between what they show; end_txn() compares. */
-static void submit_and_judge(struct fixture *f, const int64_t files[3], const char *const classes[3], const char *body,
-			     int64_t undone)
+static void submit_and_judge(struct fixture *f, const int64_t files[3], const char *const classes[3],
+			     const char *const bodies[3], size_t targets, int64_t undone)
 {
 	pf_verdict both = {
 		.success = false,
 		.targets = (pf_target[]){ { PF_TARGET_PATTERN, 2 }, { PF_TARGET_COMPONENT, 1 } },
-		.target_count = 2,
+		.target_count = targets,
 	};
 	pf_verdict refused[] = {
 		{ .success = true, .targets = &(pf_target){ PF_TARGET_PATTERN, undone }, .target_count = 1 },
@@ -219,7 +219,7 @@ static void submit_and_judge(struct fixture *f, const int64_t files[3], const ch
 
 	assert_non_null(txn);
 	for (int i = 0; i < 3; i++) {
-		const char *source = operator_source(classes[i], body);
+		const char *source = operator_source(classes[i], bodies[i]);
 
 		assert_ok(f, pf_txn_close(txn, files[i], source, strlen(source), 1, f->extractor, NULL, &f->err));
 		if (undone) {
@@ -245,9 +245,14 @@ static void the_feed_of_a_long_transaction(void **state)
 		files[i] = ask(f, sql);
 	}
 	f->err = (pf_err){ 0 };
-	submit_and_judge(f, files, (const char *const[]){ "BOperator", "COperator", "DOperator" }, "raise Foo(2)", 0);
+	submit_and_judge(f, files, (const char *const[]){ "BOperator", "COperator", "DOperator" },
+			 (const char *const[]){ "raise Foo(2)", "return 1", "raise Foo(2)" }, 2, 0);
 	raise = ask(f, "SELECT id FROM code_patterns WHERE pattern_name = 'raise'");
-	submit_and_judge(f, files, (const char *const[]){ "EOperator", "FOperator", "GOperator" }, "pass", raise);
+	submit_and_judge(f, files, (const char *const[]){ "EOperator", "FOperator", "GOperator" },
+			 (const char *const[]){ "pass", "return 2", "pass" }, 1, raise);
+	/* Its next revision at once. */
+	submit_and_judge(f, files, (const char *const[]){ "HOperator", "HOperator", "IOperator" },
+			 (const char *const[]){ "return 3", "return 3  # again", "return 4" }, 1, 0);
 }
 
 static int64_t successes(struct fixture *f)
