@@ -3,6 +3,7 @@
  */
 #include <stdio.h>
 
+#include "json.h"
 #include "store-internal.h"
 
 static int no_component(pf_err *err)
@@ -147,6 +148,26 @@ int pf_store_component_text(pf_store *store, int64_t id, enum pf_component_text 
 	return column_append(&q, 0, out, err);
 }
 
+/* Of the record in the query's row. (SQLite's json_valid() says of a shortage of memory that the text is not valid.) */
+static int append_method(struct query *q, pf_text *out, pf_err *err)
+{
+	const char *text = column_text(q, 0);
+	const cJSON *code;
+	bool short_of_memory = false;
+	cJSON *record;
+
+	if (!text)
+		return query_check(q, err);
+	record = pf_json_read(text, (size_t)sqlite3_column_bytes(q->stmt, 0), NULL, &short_of_memory);
+	if (short_of_memory)
+		return no_memory(err);
+	code = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(record, "execution"), "code");
+	if (cJSON_IsString(code))
+		pf_text_puts(out, code->valuestring);
+	cJSON_Delete(record);
+	return out->failed ? no_memory(err) : 0;
+}
+
 int pf_store_component_method(pf_store *store, int64_t id, pf_text *out, pf_err *err)
 {
 	LEASE lease = { 0 };
@@ -157,9 +178,7 @@ int pf_store_component_method(pf_store *store, int64_t id, pf_text *out, pf_err 
 	QUERY(q, lease.conn, STMT_COMPONENT_METHOD);
 	query_int(&q, id);
 	rc = query_row(&q, err);
-	if (rc <= 0 || column_is_null(&q, 0))
-		return rc < 0 ? rc : 0;
-	return column_append(&q, 0, out, err);
+	return rc <= 0 ? rc : append_method(&q, out, err);
 }
 
 void receipt_component(pf_json *receipt, const struct component_head *head)

@@ -200,8 +200,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 				  " WHERE c.id = ?1",
 	[STMT_COMPONENT_RECORD] = "SELECT record FROM component_records WHERE component_id = ?1",
 	[STMT_COMPONENT_METHOD] =
-		"SELECT CASE WHEN json_valid(r.record) THEN json_extract(r.record, '$.execution.code') END"
-		" FROM components c CROSS JOIN component_records r ON r.component_id = c.id"
+		"SELECT r.record FROM components c CROSS JOIN component_records r ON r.component_id = c.id"
 		" WHERE c.id = ?1 AND c.record_size <= 262144",
 	[STMT_COMPONENT_DOCUMENT] = "SELECT head, tail FROM components WHERE id = ?1",
 	[STMT_COMPONENT_PATHS] = "SELECT " PATH_P " FROM sightings s CROSS JOIN code_patterns p ON p.id = s.pattern_id"
