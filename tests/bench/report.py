@@ -78,7 +78,7 @@ class Report:
             verdicts.append(str(self.target(f"{section} {command.row} / {disk}", ratios["patternfs"], limits[key])))
         if section == "warm" and command.row in BOUND:
             # The close of each; those of directories and prompts are counted too.
-            a_file = sum(requests.values()) / count
+            a_file = round(sum(requests.values()) / count, 3)  # as it is printed
             verdicts.append(f"requests {self.target(f'warm {command.row}, requests a file', a_file, 1)}")
         for name in [name for name in PEERS if name in wall]:
             if not self.target(f"{section} {command.row} / {name}", wall["patternfs"] / wall[name], 1).met:
