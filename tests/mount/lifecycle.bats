@@ -129,13 +129,15 @@ import sys
 
 name = min(n for n in os.listdir(sys.argv[1]) if n.endswith(".json"))
 fd = os.open(sys.argv[1] + "/outcome", os.O_WRONLY)
+line = b"success " + name.encode() + b"\n"
 done = 0
 try:
-    while True:
-        os.write(fd, b"success " + name.encode() + b"\n")
+    # The kernel asks in two parts where the offset crosses a page: the first, taken alone, is a short write.
+    while os.write(fd, line) == len(line):
         done += 1
 except OSError:
-    print(done)
+    pass
+print(done)
 PYTHON
       writers="$writers $!"
     done
