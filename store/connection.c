@@ -350,6 +350,8 @@ static int open_database(const char *path, enum connection_mode mode, struct con
 				     SQLITE_OPEN_EXRESCODE,
 			     mode == CONNECTION_WRITER ? log_vfs() : NULL);
 	pf_text_free(&uri);
+	if (rc == SQLITE_OK && mode == CONNECTION_WRITER)
+		log_drop(conn->db);
 	return rc == SQLITE_OK ? 0 : connection_fail(conn, rc, err);
 }
 

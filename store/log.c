@@ -12,8 +12,8 @@
  *
  * An error is so reported by a later call than the one whose bytes it concerns,
  * but by one of the same transaction, before that is committed. What was
- * gathered by one that was rolled back is of no meaning; it goes out, or is
- * dropped where that fails.
+ * gathered by one that was rolled back is dropped at once (log_drop()): others may
+ * write to that place of the log next, and theirs must stay.
  */
 #include "store-internal.h"
 
@@ -76,7 +76,7 @@ static int log_close(sqlite3_file *file)
 {
 	struct log_file *log = log_of(file);
 
-	let_out(log);
+	/* What is gathered was not committed. */
 	free(log->gathered);
 	return log->real->pMethods->xClose(log->real);
 }
@@ -185,6 +185,20 @@ static void make_layer(void)
 	layer.vfs.xOpen = open_file;
 	if (sqlite3_vfs_register(&layer.vfs, 0) != SQLITE_OK)
 		layer.system = NULL;
+}
+
+static void drop(void *db)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) == SQLITE_OK && file &&
+	    file->pMethods == &log_methods)
+		log_of(file)->len = 0;
+}
+
+void log_drop(sqlite3 *db)
+{
+	sqlite3_rollback_hook(db, drop, db);
 }
 
 const char *log_vfs(void)

@@ -170,6 +170,8 @@ int no_memory(pf_err *err);
 
 /* By whom a writer's files are opened (a VFS); NULL: as usual. */
 const char *log_vfs(void);
+/* What a transaction of DB, which log_vfs() opened, has gathered goes with it when it is rolled back. */
+void log_drop(sqlite3 *db);
 
 /* ---- schema.c ---- */
 
@@ -325,10 +327,10 @@ struct new_component {
 struct pf_txn {
 	pf_store *store;
 	struct connection *conn;
-	int64_t now;	     /* the latest time given out */
-	bool history_known;  /* whether the next two hold; not after a savepoint was rolled back */
-	int64_t history_id;  /* of the last event */
-	int64_t history_end; /* where its line ends */
+	int64_t now;		/* the latest time given out */
+	bool history_known;	/* whether the next two hold; not after a savepoint was rolled back */
+	int64_t history_id;	/* of the last event */
+	int64_t history_end;	/* where its line ends */
 	int64_t history_before; /* the last event of before */
 	bool of_components;	/* there are events that concern components */
 	/* The events of patterns, each of which changed_add() tells of, or UNTOLD is set: see pf_txn_changes(). */
@@ -341,15 +343,15 @@ struct pf_txn {
 	size_t made_count, made_room;
 	int64_t learning; /* the new one that is being learned; or 0 */
 	bool another;
-	bool broken;	     /* the database gave the whole transaction up */
-	int64_t unwritten;   /* what the connection counted of changed rows at the beginning */
-	int savepoints;	     /* that did not end yet; the outer ones were not made: see savepoint_begin() */
+	bool broken;	   /* the database gave the whole transaction up */
+	int64_t unwritten; /* what the connection counted of changed rows at the beginning */
+	int savepoints;	   /* that did not end yet; the outer ones were not made: see savepoint_begin() */
 	int unmade;
 	int64_t pattern_id; /* the last one, likewise */
 	bool patterns_known;
 	int64_t component_id; /* the same */
 	bool components_known;
-	struct sightings *sightings; /* pending: see sightings.c */
+	struct sightings *sightings;		  /* pending: see sightings.c */
 	struct totals_change totals[TOTALS_ROOM]; /* pending: see totals_change() */
 	size_t totals_count;
 };

@@ -404,6 +404,48 @@ static void two_writers(void **state)
 	pf_store_close(second);
 }
 
+/* More than fits into the writer's memory, so that it comes to be in the log; then it is taken back. */
+static void take_back(struct fixture *f, size_t len)
+{
+	pf_txn *txn = pf_txn_begin(f->store, &f->err);
+	char *content = malloc(len);
+	pf_file file;
+
+	assert_non_null(txn);
+	assert_non_null(content);
+	memset(content, 'x', len);
+	for (int i = 0; i < 4; i++) {
+		char name[16];
+
+		snprintf(name, sizeof name, "%d.txt", i);
+		assert_ok(f, pf_txn_mkfile(txn, PF_INCOMING, name, 0644, &file, &f->err));
+		assert_ok(f, pf_txn_write(txn, file.id, content, len, 1, &f->err));
+	}
+	pf_txn_rollback(txn);
+	free(content);
+}
+
+/* What was taken back never gets into the log once others have written there. */
+static void others_write_after_a_rollback(void **state)
+{
+	struct fixture *f = *state;
+
+	run_sql(f, "CREATE TABLE mine (id INTEGER PRIMARY KEY, x); PRAGMA wal_autocheckpoint = 0");
+	for (size_t len = (size_t)3 << 20; len < (size_t)4 << 20; len += 50000) {
+		take_back(f, len);
+		/* up to and past the place where that ended */
+		for (int i = 0; i < 6; i++)
+			run_sql(f, "INSERT INTO mine (x) SELECT randomblob(4000) FROM"
+				   " (WITH RECURSIVE n (v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n LIMIT 600)"
+				   "  SELECT v FROM n)");
+		assert_ok(f, put_file(f, PF_INCOMING, "small.txt", "small\n"));
+		assert_asks(f, "SELECT count(*) % 3600 FROM mine WHERE length(x) = 4000", 0);
+		assert_asks(f, "SELECT integrity_check = 'ok' FROM pragma_integrity_check", 1);
+		run_sql(f, "DELETE FROM mine; PRAGMA wal_checkpoint(TRUNCATE)");
+	}
+	run_sql(f, "DROP TABLE mine");
+}
+
 static int touch(void *arg, const pf_pattern_entry *entry)
 {
 	*(int64_t *)arg += entry->size;
@@ -486,6 +528,7 @@ int opening_tests(void)
 		TEST(read_only),
 		TEST(sizes_are_brought_up_to_date),
 		TEST(two_writers),
+		TEST(others_write_after_a_rollback),
 		TEST(readers_beside_a_writer),
 		TEST(schemas_of_others),
 		TEST(what_lies_beside_is_tolerated),
