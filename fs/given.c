@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "spread.h"
+
 enum { LOG_BITS = 22 };
 
 struct given {
@@ -19,10 +21,9 @@ void given_free(struct given *given)
 	free(given);
 }
 
-/* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4): rows that follow each other lie apart. */
 static uint32_t bit_of(uint64_t ino)
 {
-	return (uint32_t)(ino * 0x9e3779b97f4a7c15 >> (64 - LOG_BITS));
+	return (uint32_t)spread(ino, LOG_BITS);
 }
 
 void given_add(struct given *given, uint64_t ino)

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "spread.h"
+
 struct snapshot_entry {
 	struct snapshot_entry *next;	      /* in its bucket */
 	struct snapshot_entry *older, *newer; /* by use; of those that have bytes */
@@ -56,12 +58,6 @@ void snapshots_free(struct snapshots *snapshots)
 	}
 	pthread_mutex_destroy(&snapshots->lock);
 	free(snapshots);
-}
-
-/* Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, 6.4): the high bits of a product. */
-static uint64_t spread(uint64_t value, int bits)
-{
-	return value * 0x9e3779b97f4a7c15u >> (64 - bits);
 }
 
 uint64_t snapshot_number(uint64_t owner, int64_t version)

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spread.h"
+
 /* A hash table, at most half full, its inodes also in a row. */
 struct noted {
 	uint64_t *slots; /* 0: free */
@@ -51,10 +53,9 @@ void told_free(struct told *told)
 	free(told);
 }
 
-/* Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4). */
 static size_t slot_of(const struct told *told, uint64_t ino)
 {
-	return (size_t)(ino * 0x9e3779b97f4a7c15 >> 32) % told->slots;
+	return (size_t)spread(ino, 32) % told->slots;
 }
 
 bool told_add(struct told *told, uint64_t ino)
