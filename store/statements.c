@@ -55,16 +55,16 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PATTERN_FIND] =
 		"SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,
 	[STMT_PATTERN_STAT] = "SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
-	/*
-	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
-	 * need the whole row; but the row is never sought, as EXPLAIN shows: its size is in the index.)
-	 */
 	[STMT_PROMPT] = "SELECT content FROM prompts WHERE scope = ?1 AND version = ?2 AND format = ?3"
 			" AND length(CAST(content AS BLOB)) <= ?4",
 	[STMT_PROMPT_KEEP] = "INSERT INTO prompts (scope, version, format, content) VALUES (?1, ?2, ?3, ?4)"
 			     " ON CONFLICT (scope) DO UPDATE SET version = excluded.version, format = excluded.format,"
 			     " content = excluded.content",
 	[STMT_LISTING_ROOT] = "SELECT rootpage FROM main.sqlite_schema WHERE name = 'code_patterns_listing'",
+	/*
+	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
+	 * need the whole row; but the row is never sought, as EXPLAIN shows: its size is in the index.)
+	 */
 	[STMT_PATTERN_LIST] = "SELECT " ENTRY_COLUMNS " FROM code_patterns INDEXED BY code_patterns_listing"
 			      " WHERE scope = ?1 AND id > ?2 AND " LIVE " ORDER BY id",
 	[STMT_PATTERN_DOCUMENT] = "SELECT " DOCUMENT_COLUMNS " FROM code_patterns WHERE id = ?1 AND " LIVE,
