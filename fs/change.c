@@ -84,7 +84,6 @@ struct writer {
 	bool started; /* they run, or ran */
 	/* Of who carries changes out: */
 	int64_t seen;	    /* the change feed up to here has been told */
-	int64_t components; /* the moment of components that has been told */
 	int64_t kept_at;    /* ns, monotonic; when what was rendered was kept */
 	bool store_failing; /* so that a lasting fault is logged once */
 	size_t queries;	    /* as last logged */
@@ -589,19 +588,12 @@ static void remember(struct writer *w)
 		pf_log(PF_LOG_DEBUG, "cannot remember the store as it is: %s", err.why);
 }
 
-/* Where components changed, what depends on all of them, as far as the kernel may know it. */
+/* What depends on all components, as far as the kernel may know it. */
 static void stale_similar(struct writer *w, struct stale *stale)
 {
-	struct moment moment;
 	const uint64_t *inos;
-	size_t count;
+	size_t count = told_take(w->fs->told_similar, &inos);
 
-	if (moment_of_components(w->fs, &moment, NULL) == 0) {
-		if (moment.version == w->components)
-			return;
-		w->components = moment.version;
-	}
-	count = told_take(w->fs->told_similar, &inos);
 	for (size_t i = 0; i < count; i++)
 		stale_ino(stale, inos[i], true);
 }
@@ -820,16 +812,6 @@ static void move(struct change **list, bool (*wanted)(const struct change *c), s
 	}
 }
 
-static bool is_busy(struct writer *w)
-{
-	bool busy;
-
-	pthread_mutex_lock(&w->lock);
-	busy = w->first_notice;
-	pthread_mutex_unlock(&w->lock);
-	return busy;
-}
-
 static void hand_to_notifier(struct writer *w, struct stale *stale, struct change *answers)
 {
 	struct change *before = NULL, **last = &before;
@@ -842,18 +824,18 @@ static void hand_to_notifier(struct writer *w, struct stale *stale, struct chang
 		stale_free(stale);
 		return;
 	}
-	/* What is on its way may wait for them. */
-	if (is_busy(w))
-		move(&answers, holds_scope, &last);
-	answer_all(before);
 	notice->stale = *stale;
-	notice->answers = answers;
 	notice->at = fs_monotonic();
 	pthread_mutex_lock(&w->lock);
+	/* What is on its way may wait for them. */
+	if (w->first_notice)
+		move(&answers, holds_scope, &last);
+	notice->answers = answers;
 	*w->last_notice = notice;
 	w->last_notice = &notice->next;
 	pthread_cond_signal(&w->noticed);
 	pthread_mutex_unlock(&w->lock);
+	answer_all(before);
 }
 
 /* Those who hold a directory's lock, and have waited since UNTIL or longer, wait no more for entry notices. */
