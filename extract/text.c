@@ -136,15 +136,30 @@ int pf_utf8_length(const char *bytes, size_t len)
 	return n;
 }
 
+/* How many bytes from BYTES on are ASCII, counted by eights: at least so many. */
+static size_t ascii_run(const char *bytes, size_t len)
+{
+	size_t i = 0;
+	uint64_t word;
+
+	for (; len - i >= sizeof word; i += sizeof word) {
+		memcpy(&word, bytes + i, sizeof word);
+		if (word & UINT64_MAX / 0xff * 0x80)
+			break;
+	}
+	return i;
+}
+
 bool pf_utf8_valid(const char *bytes, size_t len)
 {
-	while (len) {
-		int n = pf_utf8_length(bytes, len);
+	for (size_t i = ascii_run(bytes, len); i < len;) {
+		int n = pf_utf8_length(bytes + i, len - i);
 
 		if (!n)
 			return false;
-		bytes += n;
-		len -= (size_t)n;
+		i += (size_t)n;
+		if (n == 1)
+			i += ascii_run(bytes + i, len - i);
 	}
 	return true;
 }

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "node.h"
+#include "snapshot.h"
 #include "spread.h"
 
 enum { LOG_BITS = 22 };
@@ -21,9 +23,12 @@ void given_free(struct given *given)
 	free(given);
 }
 
+/* By kind, and the row that the inode is a version of, or a link of; else its id (node.h). */
 static uint32_t bit_of(uint64_t ino)
 {
-	return (uint32_t)spread(ino, LOG_BITS);
+	uint64_t kind = ino >> NODE_ID_BITS, id = ino & ((UINT64_C(1) << NODE_ID_BITS) - 1), row = id >> SNAPSHOT_BITS;
+
+	return (uint32_t)((spread(kind, LOG_BITS) + (row ? row : id)) & ((1 << LOG_BITS) - 1));
 }
 
 void given_add(struct given *given, uint64_t ino)

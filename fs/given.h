@@ -4,9 +4,11 @@
  * A change makes stale some dozens of inodes and names, and of most of them the
  * kernel never heard, for nobody looked there: to tell of them is a system call
  * each, and of names a thread's wake-up. What was never given need not be told
- * of. A set that forgets nothing and may say yes where that is not so (a Bloom
- * filter of one hash; B. H. Bloom, 1970): of 4,000,000 bits, as many as are
- * given are set at the most, and the rest saves what it saves.
+ * of. A set that forgets nothing and may say yes where that is not so: 4,000,000
+ * bits, of which as many as are given are set at the most, and the rest saves what
+ * it saves. A row's versions and links share one bit. Bits of a kind's rows follow
+ * each other, for a walk gives all of them, and who sets bits that lie anywhere
+ * waits for memory each time.
  *
  * Who gives an inode says so once it has looked at what it gives, before it
  * replies: a notice that is not sent would have come before the reply, and have

@@ -9,8 +9,7 @@
 #include "outcome.h"
 #include "query.h"
 
-enum { KIND_SHIFT = 56 };
-#define ID_MASK (((uint64_t)1 << KIND_SHIFT) - 1)
+#define ID_MASK (((uint64_t)1 << NODE_ID_BITS) - 1)
 
 /*
  * Lifetimes. Outside of incoming/ every change reaches the kernel as a notice,
@@ -105,14 +104,14 @@ const struct node_kind node_kinds[NODE_KIND_COUNT] = {
 
 uint64_t node_ino(struct node node)
 {
-	return (uint64_t)node.kind << KIND_SHIFT | ((uint64_t)node.id & ID_MASK);
+	return (uint64_t)node.kind << NODE_ID_BITS | ((uint64_t)node.id & ID_MASK);
 }
 
 bool node_from_ino(uint64_t ino, struct node *node)
 {
-	if (ino >> KIND_SHIFT >= NODE_KIND_COUNT)
+	if (ino >> NODE_ID_BITS >= NODE_KIND_COUNT)
 		return false;
-	node->kind = (enum node_kind_id)(ino >> KIND_SHIFT);
+	node->kind = (enum node_kind_id)(ino >> NODE_ID_BITS);
 	node->id = (int64_t)(ino & ID_MASK);
 	return true;
 }

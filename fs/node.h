@@ -83,6 +83,8 @@ struct node {
 	int64_t id;
 };
 
+enum { NODE_ID_BITS = 56 }; /* of an inode number; the kind is above */
+
 #define NODE_ROOT_ID ((struct node){ NODE_ROOT, 1 })
 
 uint64_t node_ino(struct node node);

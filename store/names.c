@@ -62,11 +62,23 @@ void name_of_metadata(const char *source, char buffer[NAME_ROOM])
 	with_extension(source, ".json", buffer);
 }
 
+static bool has_control(const char *name, size_t bytes)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < bytes; i++)
+		found |= (unsigned char)name[i] < 0x20 || name[i] == 0x7f;
+	return found;
+}
+
 /* Neither empty nor a dot nor a path, and as long as BYTES says: without a NUL. */
 static bool is_entry(const char *name, size_t bytes, size_t limit)
 {
-	return name && bytes > 0 && bytes <= limit && strlen(name) == bytes && strcmp(name, ".") != 0 &&
-	       strcmp(name, "..") != 0 && !strchr(name, '/') && pf_utf8_valid(name, bytes);
+	if (!name || bytes == 0 || bytes > limit || memchr(name, '\0', bytes) || memchr(name, '/', bytes))
+		return false;
+	if (name[0] == '.' && (bytes == 1 || (bytes == 2 && name[1] == '.')))
+		return false;
+	return pf_utf8_valid(name, bytes);
 }
 
 bool name_is_given(const char *name, size_t bytes)
@@ -76,17 +88,15 @@ bool name_is_given(const char *name, size_t bytes)
 
 bool name_is_learned(const char *name, size_t bytes)
 {
-	if (!is_entry(name, bytes, LEARNED_LIMIT))
-		return false;
-	for (size_t i = 0; i < bytes; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
-			return false;
-	return true;
+	return is_entry(name, bytes, LEARNED_LIMIT) && !has_control(name, bytes);
 }
 
 bool name_is_pattern(const char *name, size_t bytes)
 {
-	return name_is_learned(name, bytes) && ends_in(name, ".json");
+	static const char suffix[] = ".json";
+	const size_t len = sizeof suffix - 1;
+
+	return name_is_learned(name, bytes) && bytes >= len && memcmp(name + bytes - len, suffix, len) == 0;
 }
 
 int name_check(const char *name, pf_err *err)

@@ -54,10 +54,11 @@ static int scope_totals(struct connection *conn, pf_scope scope, pf_totals *tota
 	if (!scope_valid(scope))
 		return no_directory(err);
 	scope_range(scope, &first, &last);
-	QUERY(q, conn, STMT_SCOPE_TOTALS);
+	QUERY(q, conn, child_shift(scope) ? STMT_SCOPE_TOTALS : STMT_TYPE_TOTALS);
 	query_int(&q, first);
 	query_int(&q, last);
-	query_int(&q, child_shift(scope));
+	if (child_shift(scope))
+		query_int(&q, child_shift(scope));
 	rc = query_row(&q, err);
 	if (rc < 0)
 		return rc;
@@ -163,6 +164,13 @@ int pf_store_scope_path(pf_store *store, pf_scope scope, pf_text *out, pf_err *e
 	return out->failed ? no_memory(err) : 0;
 }
 
+static enum stmt list_statement(pf_scope parent)
+{
+	if (parent == 0)
+		return STMT_SCOPE_CATEGORIES;
+	return child_shift(parent) ? STMT_SCOPE_CHILDREN : STMT_TYPE_CHILDREN;
+}
+
 int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg, const pf_scope_entry *entry),
 			void *arg, pf_err *err)
 {
@@ -178,12 +186,13 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 	rc = lease_begin(store, &lease, err);
 	if (rc < 0)
 		return rc;
-	QUERY(q, lease.conn, parent == 0 ? STMT_SCOPE_CATEGORIES : STMT_SCOPE_CHILDREN);
+	QUERY(q, lease.conn, list_statement(parent));
 	if (parent != 0) {
 		query_int(&q, first);
 		query_int(&q, last);
-		query_int(&q, child_shift(parent));
 	}
+	if (parent != 0 && child_shift(parent))
+		query_int(&q, child_shift(parent));
 	while ((rc = query_row(&q, err)) > 0) {
 		pf_scope scope = column_int(&q, 0);
 		pf_scope_entry entry = {
@@ -193,7 +202,7 @@ int pf_store_scope_list(pf_store *store, pf_scope parent, int (*each)(void *arg,
 					? pf_component_type_name(pf_scope_component_type(scope))
 					: pf_pattern_type_name(pf_scope_pattern_type(scope)),
 			.mtime = column_int(&q, 2),
-			.children = child_shift(parent) == 0 ? 0 : column_int(&q, 3),
+			.children = column_int(&q, 3),
 		};
 
 		/* One that the store did not make has no name. */

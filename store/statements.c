@@ -26,6 +26,9 @@
 #define PATH	     "category || '/' || component_type || '/' || pattern_type || '/' || file_name"
 #define PATH_P	     "p.category || '/' || p.component_type || '/' || p.pattern_type || '/' || p.file_name"
 
+#define TOTALS                                                                                                         \
+	"sum(patterns), sum(success), sum(failure), sum(high), sum(medium), sum(low), sum(confidence_ppb), max(mtime)"
+
 const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_SNAPSHOT] = "BEGIN",
 	[STMT_BEGIN] = "BEGIN IMMEDIATE",
@@ -40,10 +43,11 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_CATEGORY_NAME] = "SELECT name FROM categories WHERE id = ?1",
 	[STMT_CATEGORY_ADD] = "INSERT INTO categories (name) VALUES (?1)",
 	/* ?1-?2: a range of scopes; ?3: how far to shift a scope right to tell the directories below apart */
-	[STMT_SCOPE_TOTALS] = "SELECT sum(patterns), sum(success), sum(failure), sum(high), sum(medium), sum(low),"
-			      " sum(confidence_ppb), max(mtime),"
-			      " count(DISTINCT CASE WHEN patterns > 0 THEN scope >> ?3 END)"
+	[STMT_SCOPE_TOTALS] = "SELECT " TOTALS ", count(DISTINCT CASE WHEN patterns > 0 THEN scope >> ?3 END)"
 			      " FROM directories WHERE scope BETWEEN ?1 AND ?2",
+	/* Where those below are rows: DISTINCT would make a table of its own each time. */
+	[STMT_TYPE_TOTALS] = "SELECT " TOTALS ", count(CASE WHEN patterns > 0 THEN 1 END)"
+			     " FROM directories WHERE scope BETWEEN ?1 AND ?2",
 	[STMT_SCOPE_CATEGORIES] = "SELECT d.scope >> 8 << 8, c.name, max(d.mtime),"
 				  " count(DISTINCT CASE WHEN d.patterns > 0 THEN d.scope >> 4 END)"
 				  " FROM directories d JOIN categories c ON c.id = d.scope >> 8"
@@ -51,6 +55,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_SCOPE_CHILDREN] = "SELECT scope >> ?3 << ?3, NULL, max(mtime), count(CASE WHEN patterns > 0 THEN 1 END)"
 				" FROM directories WHERE scope BETWEEN ?1 AND ?2"
 				" GROUP BY scope >> ?3 HAVING sum(patterns) > 0 ORDER BY 1",
+	[STMT_TYPE_CHILDREN] = "SELECT scope, NULL, mtime, 0 FROM directories WHERE scope BETWEEN ?1 AND ?2"
+			       " AND patterns > 0 ORDER BY scope",
 
 	[STMT_PATTERN_FIND] =
 		"SELECT " ENTRY_COLUMNS " FROM code_patterns WHERE scope = ?1 AND file_name = ?2 AND " LIVE,

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -74,9 +75,38 @@ static void test_quote(void **state)
 	}
 }
 
+/* In the middle of what is looked at by eights, and at its ends. */
+static void test_utf8(void **state)
+{
+	static const struct {
+		const char *bytes;
+		bool valid;
+	} characters[] = {
+		{ "\xc3\xa9", true },	   { "\xe2\x82\xac", true }, { "\xf0\x9f\x90\x98", true },
+		{ "\xff", false },	   { "\xc3", false },	     { "\xa9", false },
+		{ "\xed\xa0\x80", false }, { "\xc0\xaf", false },    { "\xf4\x90\x80\x80", false },
+	};
+	enum { LENGTH = 20 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof characters / sizeof *characters; i++) {
+		for (int at = 0; at <= LENGTH; at++) {
+			char text[2 * LENGTH];
+			int len = snprintf(text, sizeof text, "%.*s%s%.*s", at, "abcdefghijklmnopqrst",
+					   characters[i].bytes, LENGTH - at, "abcdefghijklmnopqrst");
+
+			if (pf_utf8_valid(text, (size_t)len) != characters[i].valid)
+				fail_msg("character %zu behind %d others", i, at);
+		}
+	}
+	assert_true(pf_utf8_valid("", 0));
+	assert_true(pf_utf8_valid("a\0b", 3));
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_compact), cmocka_unit_test(test_quote) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_compact), cmocka_unit_test(test_quote),
+					    cmocka_unit_test(test_utf8) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -55,9 +55,35 @@ static void none_is_denied(void **state)
 	given_free(given);
 }
 
+/* Versions of a row, as nodes have them. */
+static uint64_t version_of(uint64_t kind, uint64_t row, uint64_t version)
+{
+	return ino_of(kind, row << 28 | version);
+}
+
+static void versions_are_one(void **state)
+{
+	struct given *given = given_new();
+	int others = 0;
+
+	(void)state;
+	assert_non_null(given);
+	for (uint64_t row = 1; row <= EACH; row += 2)
+		given_add(given, version_of(1, row, row * 2654435761 & 0xfffffff));
+	for (uint64_t row = 1; row <= EACH; row += 2)
+		assert_true(given_has(given, version_of(1, row, row)));
+	for (uint64_t row = 2; row <= EACH; row += 2)
+		others += given_has(given, version_of(1, row, row));
+	assert_in_range(others, 0, EACH / 10);
+	/* What cannot be a node's, neither. */
+	given_add(given, UINT64_MAX);
+	assert_true(given_has(given, UINT64_MAX));
+	given_free(given);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(none_is_denied) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(none_is_denied), cmocka_unit_test(versions_are_one) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

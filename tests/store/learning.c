@@ -298,6 +298,28 @@ static int count_scope(void *arg, const pf_scope_entry *entry)
 	return 0;
 }
 
+static int count_validation(void *arg, const pf_scope_entry *entry)
+{
+	int *counts = arg;
+
+	counts[0]++;
+	counts[1] += strcmp(entry->name, "validation") == 0;
+	return 0;
+}
+
+/* SCOPE, which holds all, has as many children as it lists; whether `validation` is one of them. */
+static bool totals_agree(struct fixture *f, pf_scope scope)
+{
+	int counts[2] = { 0 };
+	pf_totals totals;
+
+	assert_ok(f, pf_store_scope_list(f->store, scope, count_validation, counts, &f->err));
+	assert_ok(f, pf_store_totals(f->store, scope, &totals, &f->err));
+	assert_int_equal(totals.children, counts[0]);
+	assert_int_equal(totals.patterns, ask(f, "SELECT count(*) FROM code_patterns WHERE archived = 0"));
+	return counts[1] == 1;
+}
+
 static void scopes_hold_what_is_live(void **state)
 {
 	struct fixture *f = *state;
@@ -317,11 +339,13 @@ static void scopes_hold_what_is_live(void **state)
 	assert_ok(f, pf_store_totals(f->store, below, &totals, &f->err));
 	assert_int_equal(totals.patterns, 1);
 	assert_int_equal(totals.children, 0);
+	assert_true(totals_agree(f, scope));
 	assert_int_equal(pf_store_scope_find(f->store, scope, "mock_execution", &below, NULL), -ENOENT);
 	assert_int_equal(pf_store_scope_find(f->store, scope, "no_such", &below, NULL), -ENOENT);
 	assert_int_equal(pf_store_scope_find(f->store, 0, "ml", &below, NULL), -ENOENT);
 	assert_ok(f, archive(f, ask(f, "SELECT id FROM code_patterns WHERE pattern_name = 'guard'")));
 	assert_int_equal(pf_store_scope_find(f->store, scope, "validation", &below, NULL), -ENOENT);
+	assert_false(totals_agree(f, scope));
 	pf_text_free(&names);
 }
 
