@@ -10,7 +10,9 @@
  * being written belongs to the inode (draft.h). Creation is mknod, for the same
  * reason. O_TRUNC must come as a truncation, not hidden in an open that is never
  * sent: FUSE_CAP_ATOMIC_O_TRUNC is cleared. And pages are given to the kernel
- * before they are asked for (readahead.h).
+ * before they are asked for (readahead.h). What is left is a flush for each
+ * close, by which a submission can be refused; where nothing can be written it
+ * is answered ENOSYS likewise, and who reads what the kernel has asks nothing.
  *
  * Permissions are the kernel's to check (default_permissions), except that root
  * may open anything for writing: what has no write side answers EROFS.
@@ -560,7 +562,10 @@ static void ll_flush(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info *
 {
 	(void)fi;
 	count(request, REQUEST_FLUSH);
-	settle(request, ino, true);
+	if (ll_of(request)->fs->read_only)
+		fuse_reply_err(request, ENOSYS);
+	else
+		settle(request, ino, true);
 }
 
 static void ll_fsync(fuse_req_t request, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)

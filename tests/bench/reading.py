@@ -7,7 +7,7 @@ import time
 from collections import namedtuple
 from pathlib import Path
 
-from subjects import Failed, all_of_it, run, start
+from subjects import Failed, Mount, all_of_it, run, start
 
 DOCUMENTS = "for c; do printf '%s\\0' \"$c\"/*/*/*.json; done"
 # READS: what a request is counted by. LINKS: the tree has symbolic links, which not all subjects show.
@@ -65,9 +65,9 @@ def close_once_more(path, times):
 
 
 class Reading:
-    def __init__(self, subjects, patternfs, names, commands, rounds, drop, say):
-        """SUBJECTS are started; the first is patternfs, the second the copy on disk. NAMES: the categories."""
-        self.subjects, self.patternfs, self.disk = subjects, patternfs, subjects[1]
+    def __init__(self, subjects, patternfs, disk, names, commands, rounds, drop, say):
+        """SUBJECTS are started; PATTERNFS and DISK, the copy there, are among them. NAMES: the categories."""
+        self.subjects, self.patternfs, self.disk = subjects, patternfs, disk
         self.names, self.commands, self.rounds, self.drop, self.say = names, commands, rounds, drop, say
         self.times = {}  # (section, row, subject) → [(wall, CPU)]
         self.requests = {}  # (section, row) → [{kind: count}]
@@ -150,6 +150,9 @@ class Reading:
         self.floors.append((took - bare) / FLOOR_REQUESTS)
 
     def cold(self):
+        for subject in self.subjects:
+            if isinstance(subject, Mount) and not subject.can_be_cold:
+                subject.stop()
         for round_ in range(self.rounds):
             self.say(f"cold, round {round_ + 1} of {self.rounds}")
             for command in self.commands:

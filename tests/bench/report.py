@@ -49,7 +49,7 @@ class Report:
     def reading(self, reading, commands, counts, limits):
         """COUNTS: what there is of what COMMANDS read. LIMITS: {(section, row): the target's ratio to the disk}."""
         names = [subject.name for subject in reading.subjects]
-        self.data["reading"] = {"subjects": names, "counts": counts, "rows": []}
+        self.data["reading"] = {"subjects": names, "disk": reading.disk.name, "counts": counts, "rows": []}
         for section in dict.fromkeys(section for section, *_ in reading.times):
             heads = "".join(f"{name:>18}" for name in names)
             self.line()
@@ -207,8 +207,8 @@ class Report:
         return True
 
     def gnuplot(self, path):
-        disk = self.data["reading"]["subjects"][1]
-        colours = {"patternfs": "#1b7837", "tmpfs": "#bdbdbd", "bindfs": "#e08214", "rclone": "#8073ac"}
+        disk = self.data["reading"]["disk"]
+        colours = {"patternfs": "#1b7837", "read-only": "#7fbf7b", "tmpfs": "#bdbdbd", "bindfs": "#e08214", "rclone": "#8073ac"}
         shown = [name for name in self.data["reading"]["subjects"] if name != disk]
         rows = self.data["reading"]["rows"]
         sections = list(dict.fromkeys(row["section"] for row in rows))

@@ -34,7 +34,7 @@ def build(work, program, modules, wanted, say):
     """A database of at least WANTED patterns, and how many modules it took."""
     database = work / f"patterns-{wanted}.db"
     batch = work / "batch"
-    mount = Patternfs(work, program, database, name=f"building-{wanted}", sync="normal")
+    mount = Patternfs(work, program, database, name=f"building-{wanted}", options="sync=normal")
     there, made = 0, 0
     try:
         mount.start()

@@ -199,8 +199,8 @@ class Mount:
 
 
 class Patternfs(Mount):
-    def __init__(self, work, program, database, name="patternfs", sync="full"):
-        super().__init__(name, work, [program, "-f", "-o", f"sync={sync}", database, "{}"])
+    def __init__(self, work, program, database, name="patternfs", options="sync=full"):
+        super().__init__(name, work, [program, "-f", "-o", options, database, "{}"])
         self.database = database
 
     def requests(self):

@@ -135,7 +135,7 @@ class Submitting:
         return wall / len(rest), (learner.cpu() - before) / len(rest)
 
     def through_mount(self, database):
-        mount = Patternfs(self.work, self.program, database, name="submitting", sync="normal")
+        mount = Patternfs(self.work, self.program, database, name="submitting", options="sync=normal")
 
         def copy(path):
             # The path has the category, and so has incoming/'s.

@@ -252,6 +252,29 @@ requests() {
   fi
 }
 
+@test "a warm document of a read-only mount costs its readers nothing" {
+  local i name before
+  start
+  submit
+  stop
+  start -o ro
+  name=$(only "$IMPORT"/dual_import-*.json)
+  cat "$name" "$name" >"$TMP/warm"
+  cat "$name" >"$TMP/warm"
+  counted
+  before=$(requests "$REQUESTS")
+  for ((i = 0; i < 10; i++)); do
+    cat "$name" >"$TMP/warm"
+  done
+  counted
+  i=$(($(requests "$REQUESTS") - before))
+  # The attributes, where they were looked at before a page was read.
+  if [ "$i" -gt 1 ]; then
+    echo "ten times cat: $i requests: $REQUESTS"
+    return 1
+  fi
+}
+
 @test "who walks components and patterns again asks for nothing" {
   local before
   start
