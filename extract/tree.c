@@ -28,24 +28,6 @@ static const struct {
 
 _Static_assert(KIND_END <= UINT8_MAX, "kinds are kept in eight bits");
 
-bool array_room(void *array, uint32_t *room, uint32_t count, size_t size)
-{
-	uint32_t want;
-	void *grown;
-
-	if (count < *room)
-		return true;
-	want = *room ? *room * 2 : 64;
-	if (want <= *room || want > SIZE_MAX / size)
-		return false;
-	grown = realloc(*(void **)array, want * size);
-	if (!grown)
-		return false;
-	*(void **)array = grown;
-	*room = want;
-	return true;
-}
-
 static uint8_t symbol_kind(const TSLanguage *grammar, TSSymbol symbol)
 {
 	const char *name = ts_language_symbol_name(grammar, symbol);

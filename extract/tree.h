@@ -22,6 +22,7 @@
 #include <tree_sitter/api.h>
 
 #include "arena.h"
+#include "array.h"
 
 /* Named nodes that somebody asks for; all others are K_OTHER. */
 #define NODE_KINDS(X)                                                                                                  \
@@ -357,8 +358,5 @@ bool slice_starts(slice text, const char *prefix);
 bool slice_has(slice text, const char *part);
 /* The part after the last dot. */
 slice slice_last(slice dotted);
-
-/* Grows *ARRAY so that it holds COUNT + 1 members of SIZE; false where memory ran out. */
-bool array_room(void *array, uint32_t *room, uint32_t count, size_t size);
 
 #endif

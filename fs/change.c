@@ -12,8 +12,8 @@
 #include "fs.h"
 #include "log.h"
 #include "readahead.h"
+#include "stale.h"
 #include "thread.h"
-#include "version.h"
 
 enum {
 	TICK_MS = 50,			/* how often other processes' commits are looked for */
@@ -27,35 +27,6 @@ enum {
 };
 /* ns; for so long whoever holds a directory's lock may have to wait for entry notices */
 #define HELD ((int64_t)1000 * 1000000)
-
-/* What the kernel must be told of a group. */
-struct stale_inode {
-	uint64_t ino;
-	bool pages;
-};
-struct stale_entry {
-	uint64_t parent;
-	char name[NAME_MAX + 1];
-};
-/* A document that is about to be another version, which PRESENT is. */
-struct replaced {
-	struct node row; /* its kind, and the row */
-	struct node present;
-	bool rewritten;
-};
-
-struct stale {
-	struct stale_inode *inodes;
-	size_t inode_count, inode_room;
-	struct stale_entry *entries;
-	size_t entry_count, entry_room;
-	struct replaced *replaced;
-	size_t replaced_count, replaced_room;
-	bool gone;    /* a pattern is gone, and perhaps its directory with it */
-	bool learned; /* a component is new, or changed */
-	bool revised; /* a component that was there before shows other patterns, or shows them otherwise */
-	bool failed;  /* memory ran out: a notice is missing */
-};
 
 /* A group whose entry notices are to be sent, and whose changes are to be answered after that. */
 struct notice {
@@ -365,220 +336,6 @@ static const struct {
 
 /* ---- What became stale ---- */
 
-static void stale_ino(struct stale *stale, uint64_t ino, bool pages)
-{
-	if (stale->inode_count == stale->inode_room) {
-		size_t room = stale->inode_room ? stale->inode_room * 2 : 64;
-		struct stale_inode *grown = realloc(stale->inodes, room * sizeof *grown);
-
-		if (!grown) {
-			stale->failed = true;
-			return;
-		}
-		stale->inodes = grown;
-		stale->inode_room = room;
-	}
-	stale->inodes[stale->inode_count++] = (struct stale_inode){ ino, pages };
-}
-
-static void stale_inode(struct stale *stale, struct node node, bool pages)
-{
-	stale_ino(stale, node_ino(node), pages);
-}
-
-static void stale_entry(struct stale *stale, struct node parent, const char *name)
-{
-	struct stale_entry *entry;
-
-	if (stale->entry_count == stale->entry_room) {
-		size_t room = stale->entry_room ? stale->entry_room * 2 : 16;
-		struct stale_entry *grown = realloc(stale->entries, room * sizeof *grown);
-
-		if (!grown) {
-			stale->failed = true;
-			return;
-		}
-		stale->entries = grown;
-		stale->entry_room = room;
-	}
-	entry = &stale->entries[stale->entry_count++];
-	entry->parent = node_ino(parent);
-	snprintf(entry->name, sizeof entry->name, "%s", name);
-}
-
-static void stale_free(struct stale *stale)
-{
-	free(stale->inodes);
-	free(stale->entries);
-	free(stale->replaced);
-	*stale = (struct stale){ 0 };
-}
-
-/* The directories above a scope, each with its outcome. */
-static void stale_scope(struct stale *stale, pf_scope scope)
-{
-	int64_t category = pf_scope_category(scope);
-	pf_scope chain[] = {
-		scope,
-		pf_scope_make(category, pf_scope_component_type(scope), 0),
-		pf_scope_make(category, 0, 0),
-	};
-
-	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
-		stale_inode(stale, (struct node){ NODE_SCOPE, chain[i] }, true);
-		stale_inode(stale, (struct node){ NODE_OUTCOME, chain[i] }, false);
-	}
-}
-
-/* VERSION: what comes. */
-static void add_replaced(struct stale *stale, enum node_kind_id kind, int64_t row, int64_t version, bool rewritten)
-{
-	struct replaced *replaced;
-
-	if (stale->replaced_count == stale->replaced_room) {
-		size_t room = stale->replaced_room ? stale->replaced_room * 2 : 16;
-		struct replaced *grown = realloc(stale->replaced, room * sizeof *grown);
-
-		if (!grown)
-			return; /* who reads it now may be told ESTALE */
-		stale->replaced = grown;
-		stale->replaced_room = room;
-	}
-	replaced = &stale->replaced[stale->replaced_count];
-	replaced->row = (struct node){ kind, row };
-	replaced->rewritten = rewritten;
-	if (version_node(kind, row, version, &replaced->present, NULL) == 0)
-		stale->replaced_count++;
-}
-
-static void stale_component(struct stale *stale, const pf_change *change)
-{
-	static const struct {
-		enum node_kind_id kind;
-		const char *name;
-	} documents[] = {
-		{ NODE_COMPONENT_JSON, "component.json" },
-		{ NODE_SOURCE, "source.py" },
-		{ NODE_RECORD, "patterns.json" },
-	};
-
-	stale->learned = true;
-	stale_inode(stale, (struct node){ NODE_COMPONENT, change->id }, true);
-	stale_inode(stale, (struct node){ NODE_LINKS, change->id }, true);
-	stale_inode(stale, (struct node){ NODE_COMPONENT_OUTCOME, change->id }, false);
-	if (change->maybe_new) {
-		stale_inode(stale, (struct node){ NODE_COMPONENTS, 0 }, true);
-		return;
-	}
-	stale->revised = true;
-	/* Which patterns it shows may be others: with patterns/ the kernel forgets all links below it. */
-	stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, "patterns");
-	for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
-		stale_entry(stale, (struct node){ NODE_COMPONENT, change->id }, documents[i].name);
-		add_replaced(stale, documents[i].kind, change->id,
-			     component_version(documents[i].kind, change->mtime, change->source_mtime), true);
-	}
-}
-
-static void stale_pattern(struct stale *stale, const pf_change *change)
-{
-	struct node present;
-
-	if (version_node(NODE_PATTERN, change->id, pattern_version(change->size), &present, NULL) == 0)
-		stale_inode(stale, present, true);
-	stale_scope(stale, change->scope);
-	stale->gone |= change->gone;
-	if (change->maybe_new || change->gone || change->resized)
-		stale_entry(stale, (struct node){ NODE_SCOPE, change->scope }, change->name);
-	if (change->resized && !change->maybe_new)
-		add_replaced(stale, NODE_PATTERN, change->id, change->gone ? -1 : pattern_version(change->size),
-			     change->rewritten);
-}
-
-static int each_change(void *arg, const pf_change *change)
-{
-	if (change->kind == PF_CHANGED_COMPONENT)
-		stale_component(arg, change);
-	else
-		stale_pattern(arg, change);
-	return 0;
-}
-
-static int by_ino(const void *a, const void *b)
-{
-	uint64_t x = ((const struct stale_inode *)a)->ino, y = ((const struct stale_inode *)b)->ino;
-
-	return x < y ? -1 : x > y;
-}
-
-static void drop_duplicates(struct stale *stale)
-{
-	size_t kept = 0;
-
-	if (stale->inode_count)
-		qsort(stale->inodes, stale->inode_count, sizeof *stale->inodes, by_ino);
-	for (size_t i = 0; i < stale->inode_count; i++)
-		if (!kept || stale->inodes[kept - 1].ino != stale->inodes[i].ino)
-			stale->inodes[kept++] = stale->inodes[i];
-	stale->inode_count = kept;
-}
-
-/* A directory that holds nothing any more is gone: its name in its parent. */
-static void stale_empty_scopes(struct writer *w, struct stale *stale)
-{
-	for (size_t i = 0; stale->gone && i < stale->inode_count; i++) {
-		struct node node, parent = NODE_ROOT_ID;
-		pf_totals totals;
-		pf_text path = { 0 };
-		const char *name;
-		pf_scope scope;
-
-		if (!node_from_ino(stale->inodes[i].ino, &node) || node.kind != NODE_SCOPE ||
-		    pf_store_totals(w->fs->store, node.id, &totals, NULL) != -ENOENT)
-			continue;
-		scope = node.id;
-		if (pf_scope_pattern_type(scope))
-			parent = (struct node){ NODE_SCOPE, scope & ~(pf_scope)15 };
-		else if (pf_scope_component_type(scope))
-			parent = (struct node){ NODE_SCOPE, scope & ~(pf_scope)255 };
-		if (pf_store_scope_path(w->fs->store, scope, &path, NULL) == 0 && path.len) {
-			name = strrchr(path.bytes, '/');
-			stale_entry(stale, parent, name ? name + 1 : path.bytes);
-		}
-		pf_text_free(&path);
-	}
-}
-
-/*
- * Keeps the documents of before what STALE says, where their older versions could not be made of what is there
- * afterwards. For what another process committed the store remembers how it was at the last tick; without that this
- * reads what is committed, and so it is early enough for changes of this process that are not.
- */
-static void keep_replaced(struct writer *w, const struct stale *stale)
-{
-	bool back;
-
-	if (!stale->replaced_count)
-		return;
-	back = pf_store_look_back(w->fs->store);
-	for (size_t i = 0; i < stale->replaced_count; i++) {
-		const struct replaced *replaced = &stale->replaced[i];
-		const struct node_kind *kind = &node_kinds[replaced->row.kind];
-		struct node node = replaced->row;
-		struct node_attr attr;
-		pf_text text = { 0 };
-
-		if (!replaced->rewritten && !stale->revised)
-			continue;
-		if (kind->now(w->fs, &node, &attr, true, NULL) == 0 && node_ino(node) != node_ino(replaced->present) &&
-		    kind->render(w->fs, node, &text, NULL) == 0)
-			version_keep(w->fs, node, attr.mtime, &text);
-		pf_text_free(&text);
-	}
-	if (back)
-		pf_store_look_ahead(w->fs->store);
-}
-
 /* Of what others change from now on, the older versions can be kept. */
 static void remember(struct writer *w)
 {
@@ -588,65 +345,15 @@ static void remember(struct writer *w)
 		pf_log(PF_LOG_DEBUG, "cannot remember the store as it is: %s", err.why);
 }
 
-/* What depends on all components, as far as the kernel may know it. */
-static void stale_similar(struct writer *w, struct stale *stale)
-{
-	const uint64_t *inos;
-	size_t count = told_take(w->fs->told_similar, &inos);
-
-	for (size_t i = 0; i < count; i++)
-		stale_ino(stale, inos[i], true);
-}
-
-/* Whether STALE, without duplicates, names INO. */
-static bool is_stale(const struct stale *stale, uint64_t ino)
-{
-	struct stale_inode key = { ino, false };
-
-	return stale->failed ||
-	       (stale->inode_count && bsearch(&key, stale->inodes, stale->inode_count, sizeof *stale->inodes, by_ino));
-}
-
-/* The prompts of the directories that changed, as far as the kernel may know them. */
-static void stale_prompts(struct writer *w, struct stale *stale)
-{
-	const uint64_t *inos;
-	size_t count = told_take(w->fs->told_prompts, &inos);
-
-	for (size_t i = 0; i < count; i++) {
-		struct node node;
-
-		if (!is_stale(stale, inos[i]) && told_add(w->fs->told_prompts, inos[i]))
-			continue;
-		if (node_from_ino(inos[i], &node))
-			stale_entry(stale, node, SCOPE_PROMPT);
-	}
-}
-
-/* What changes with anything that the feed says. */
-static void stale_totals(struct writer *w, struct stale *stale)
-{
-	if (!stale->inode_count && !stale->failed)
-		return;
-	stale_inode(stale, NODE_ROOT_ID, true);
-	stale_inode(stale, (struct node){ NODE_HISTORY, 0 }, true);
-	stale_inode(stale, (struct node){ NODE_OUTCOME, 0 }, false);
-	if (stale->learned)
-		stale_similar(w, stale);
-	drop_duplicates(stale);
-	stale_prompts(w, stale);
-	stale_empty_scopes(w, stale);
-}
-
 /* Everything that the feed says happened since last time, whoever did it. */
 static void read_feed(struct writer *w, struct stale *stale)
 {
 	pf_err err = { 0 };
 
-	if (pf_store_changes(w->fs->store, &w->seen, each_change, stale, &err) < 0)
+	if (pf_store_changes(w->fs->store, &w->seen, stale_change, stale, &err) < 0)
 		pf_log(PF_LOG_ERROR, "cannot read what changed: %s", err.why);
-	keep_replaced(w, stale);
-	stale_totals(w, stale);
+	stale_keep_replaced(w->fs, stale);
+	stale_totals(w->fs, stale);
 }
 
 /* Of what happens from here on the kernel is not told: only once it is committed. */
@@ -705,10 +412,10 @@ static int commit_and_learn(struct writer *w, pf_txn *txn, struct stale *stale, 
 {
 	struct stale before = *stale;
 	int64_t seen = w->seen;
-	int result = pf_txn_changes(txn, &seen, each_change, stale, err);
+	int result = pf_txn_changes(txn, &seen, stale_change, stale, err);
 
 	if (result == 0) {
-		keep_replaced(w, stale);
+		stale_keep_replaced(w->fs, stale);
 		pf_store_forget(w->fs->store); /* this commit may checkpoint; nobody else commits until then */
 		result = pf_txn_commit(txn, err);
 		remember(w);
@@ -719,9 +426,7 @@ static int commit_and_learn(struct writer *w, pf_txn *txn, struct stale *stale, 
 		w->seen = seen;
 		return 0;
 	}
-	stale->inode_count = before.inode_count;
-	stale->entry_count = before.entry_count;
-	stale->replaced_count = before.replaced_count;
+	stale_take_back(stale, &before);
 	return result;
 }
 
@@ -862,7 +567,7 @@ static void run_group(struct writer *w, struct change *list)
 		if (ops[c->op].settled)
 			ops[c->op].settled(w, c);
 	}
-	stale_totals(w, &stale);
+	stale_totals(w->fs, &stale);
 	for (struct change *c = list; c; c = c->next) {
 		struct node node;
 
@@ -1264,7 +969,7 @@ struct writer *writer_new(struct pf_fs *fs, pf_err *err)
 	w->last_notice = &w->first_notice;
 	w->carrying = true;
 	w->seen = INT64_MAX;
-	if (pf_store_changes(fs->store, &w->seen, each_change, NULL, err) < 0) {
+	if (pf_store_changes(fs->store, &w->seen, stale_change, NULL, err) < 0) {
 		free(w);
 		return NULL;
 	}

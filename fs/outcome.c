@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "fs.h"
 #include "query.h"
 #include "version.h"
@@ -259,17 +260,10 @@ static int target_of(struct node node, const struct token *path, pf_target *targ
 	}
 }
 
-static int add_target(pf_target **targets, size_t *count, size_t *room, pf_target target, pf_err *err)
+static int add_target(pf_target **targets, uint32_t *count, uint32_t *room, pf_target target, pf_err *err)
 {
-	if (*count == *room) {
-		size_t more = *room ? *room * 2 : 8;
-		pf_target *grown = realloc(*targets, more * sizeof *grown);
-
-		if (!grown)
-			return pf_fail(err, ENOMEM, "no memory for this verdict");
-		*targets = grown;
-		*room = more;
-	}
+	if (!array_room(targets, room, *count, sizeof **targets))
+		return pf_fail(err, ENOMEM, "no memory for this verdict");
 	(*targets)[(*count)++] = target;
 	return 0;
 }
@@ -288,7 +282,7 @@ static int parse_line(struct pf_fs *fs, struct node dir, const char *at, const c
 		      pf_err *err)
 {
 	pf_target *targets = NULL;
-	size_t count = 0, room = 0;
+	uint32_t count = 0, room = 0;
 	char *note = NULL;
 	struct token token = { 0 };
 	int result = 0;

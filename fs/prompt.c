@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "json.h"
 #include "markdown.h"
 #include "unit.h"
@@ -348,21 +349,6 @@ static bool look_at(struct prompt *prompt, struct prompt_entry *entry)
 	return entry->text && !prompt->failed;
 }
 
-static bool grow(struct prompt *prompt)
-{
-	size_t room = prompt->room ? prompt->room * 2 : 64;
-	struct prompt_entry *entries;
-
-	if (prompt->count < prompt->room)
-		return true;
-	entries = reallocarray(prompt->entries, room, sizeof *entries);
-	if (!entries)
-		return false;
-	prompt->entries = entries;
-	prompt->room = room;
-	return true;
-}
-
 /* As much of TEXT as fits. */
 static void keep(char *kept, size_t room, const char *text)
 {
@@ -406,7 +392,8 @@ int prompt_add(struct prompt *prompt, const pf_result *result)
 {
 	struct prompt_entry entry = { 0 };
 
-	if (!fill_entry(prompt, result, &entry) || !grow(prompt)) {
+	if (!fill_entry(prompt, result, &entry) ||
+	    !array_room(&prompt->entries, &prompt->room, prompt->count, sizeof *prompt->entries)) {
 		entry_free(&entry);
 		prompt->failed = true;
 		return -ENOMEM;

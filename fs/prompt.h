@@ -58,7 +58,7 @@ struct prompt {
 	int64_t budget;
 	struct prompt_source source;
 	struct prompt_entry *entries; /* as they came: best first */
-	size_t count, room;
+	uint32_t count, room;
 	bool failed;  /* memory ran out, or: */
 	pf_err cause; /* source failed */
 };

@@ -12,7 +12,7 @@
  *  - a pattern's older versions are made of its row: what differs is that the
  *    last examples are not there yet (tree.c);
  *  - what a change here is about to replace otherwise is rendered before it is
- *    committed (change.c), and kept for a while (snapshot.h);
+ *    committed (stale.h), and kept for a while (snapshot.h);
  *  - what another process replaces is read from the store as it was at the last
  *    tick (pf_store_remember), when a tick will soon keep it likewise;
  *  - what was replaced twice between two ticks is gone: ESTALE.

@@ -319,16 +319,9 @@ int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, con
 
 void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t events)
 {
-	if (txn->changed_count == txn->changed_room) {
-		size_t room = txn->changed_room ? txn->changed_room * 2 : 16;
-		struct changed_pattern *grown = reallocarray(txn->changed, room, sizeof *grown);
-
-		if (!grown) {
-			txn->untold = true;
-			return;
-		}
-		txn->changed = grown;
-		txn->changed_room = room;
+	if (!array_room(&txn->changed, &txn->changed_room, txn->changed_count, sizeof *txn->changed)) {
+		txn->untold = true;
+		return;
 	}
 	txn->changed[txn->changed_count] = *changed;
 	txn->changed[txn->changed_count].order = txn->changed_count;
@@ -338,16 +331,9 @@ void changed_add(pf_txn *txn, const struct changed_pattern *changed, int64_t eve
 
 void changed_made(pf_txn *txn, const struct new_component *made)
 {
-	if (txn->made_count == txn->made_room) {
-		size_t room = txn->made_room ? txn->made_room * 2 : 4;
-		struct new_component *grown = reallocarray(txn->made, room, sizeof *grown);
-
-		if (!grown) {
-			txn->another = true;
-			return;
-		}
-		txn->made = grown;
-		txn->made_room = room;
+	if (!array_room(&txn->made, &txn->made_room, txn->made_count, sizeof *txn->made)) {
+		txn->another = true;
+		return;
 	}
 	txn->made[txn->made_count++] = *made;
 }

@@ -44,7 +44,7 @@ struct learning {
 	int64_t at;
 	/* by signature */
 	struct shown *shown;
-	size_t shown_count, shown_room;
+	uint32_t shown_count, shown_room;
 	/* parallel to component->patterns */
 	struct shown **matches; /* what stays */
 	struct carried *carried;
@@ -285,15 +285,8 @@ static int add_shown(struct learning *l, struct query *q, pf_err *err)
 	const char *signature = column_text(q, 2), *path = column_text(q, 4);
 	struct shown *shown;
 
-	if (l->shown_count == l->shown_room) {
-		size_t room = l->shown_room ? l->shown_room * 2 : 128;
-
-		shown = reallocarray(l->shown, room, sizeof *shown);
-		if (!shown)
-			return no_memory(err);
-		l->shown = shown;
-		l->shown_room = room;
-	}
+	if (!array_room(&l->shown, &l->shown_room, l->shown_count, sizeof *l->shown))
+		return no_memory(err);
 	shown = &l->shown[l->shown_count];
 	*shown = (struct shown){
 		.id = column_int(q, 0),

@@ -410,15 +410,8 @@ void ids_free(struct ids *ids)
 
 int ids_add(struct ids *ids, int64_t id, pf_err *err)
 {
-	if (ids->count == ids->room) {
-		size_t room = ids->room ? ids->room * 2 : 64;
-		int64_t *more = reallocarray(ids->ids, room, sizeof *more);
-
-		if (!more)
-			return no_memory(err);
-		ids->ids = more;
-		ids->room = room;
-	}
+	if (!array_room(&ids->ids, &ids->room, ids->count, sizeof *ids->ids))
+		return no_memory(err);
 	ids->ids[ids->count++] = id;
 	return 0;
 }

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "array.h"
 #include "search.h"
 #include "statements.h"
 #include "store.h"
@@ -335,12 +336,12 @@ struct pf_txn {
 	bool of_components;	/* there are events that concern components */
 	/* The events of patterns, each of which changed_add() tells of, or UNTOLD is set: see pf_txn_changes(). */
 	struct changed_pattern *changed;
-	size_t changed_count, changed_room;
+	uint32_t changed_count, changed_room;
 	int64_t pattern_events, told_events;
 	bool untold;
 	/* The same of components: all events are of those that are new here, or ANOTHER is set. */
 	struct new_component *made;
-	size_t made_count, made_room;
+	uint32_t made_count, made_room;
 	int64_t learning; /* the new one that is being learned; or 0 */
 	bool another;
 	bool broken;	   /* the database gave the whole transaction up */
@@ -469,7 +470,7 @@ int pattern_put_counts(pf_txn *txn, int64_t id, const struct counts *before, dou
 /* A growing array of ids. */
 struct ids {
 	int64_t *ids;
-	size_t count, room;
+	uint32_t count, room;
 };
 #define IDS __attribute__((cleanup(ids_free))) struct ids
 void ids_free(struct ids *ids);
