@@ -167,26 +167,69 @@ int links_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_er
 	return component_attr(fs, node, attr, err);
 }
 
-/* Appends where the link to ENTRY leads: three levels up is the mount. */
-static int append_target(struct pf_fs *fs, const pf_pattern_entry *entry, const char *name, pf_text *out, pf_err *err)
+/* A component type's directory, and its path: most links of a component lead below the same one. */
+struct place {
+	pf_scope scope; /* 0: none */
+	pf_text path;
+};
+
+enum { PATTERN_TYPE_MASK = 15 }; /* of a scope */
+
+static int find_place(struct pf_fs *fs, pf_scope scope, struct place *place, pf_err *err)
 {
 	int result;
 
-	pf_text_puts(out, "../../../");
-	result = pf_store_scope_path(fs->store, entry->scope, out, err);
-	pf_text_printf(out, "/%s", name);
+	if (place->scope == scope)
+		return 0;
+	place->scope = 0;
+	pf_text_reset(&place->path);
+	result = pf_store_scope_path(fs->store, scope, &place->path, err);
+	if (result == 0)
+		place->scope = scope;
 	return result;
 }
 
+/* Appends where the link to ENTRY leads: three levels up is the mount. */
+static int append_target(struct pf_fs *fs, struct place *place, const pf_pattern_entry *entry, const char *name,
+			 pf_text *out, pf_err *err)
+{
+	const char *pattern_type = pf_pattern_type_name(pf_scope_pattern_type(entry->scope));
+	int result;
+
+	if (!pattern_type || !pf_scope_component_type(entry->scope))
+		return pf_fail(err, ENOENT, "no such directory");
+	result = find_place(fs, entry->scope & ~(pf_scope)PATTERN_TYPE_MASK, place, err);
+	if (result < 0)
+		return result;
+	pf_text_puts(out, "../../../");
+	pf_text_add(out, place->path.bytes, place->path.len);
+	pf_text_puts(out, "/");
+	pf_text_puts(out, pattern_type);
+	pf_text_puts(out, "/");
+	pf_text_puts(out, name);
+	return out->failed ? pf_fail(err, ENOMEM, "no memory for the link") : 0;
+}
+
 /* A link's size is its target's length, as everywhere; its time that of the revision which shows the pattern. */
-static int fill_link(struct pf_fs *fs, struct node node, const pf_pattern_entry *entry, const char *name, int64_t mtime,
-		     struct node_attr *attr, pf_err *err)
+static int fill_link(struct pf_fs *fs, struct place *place, struct node node, const pf_pattern_entry *entry,
+		     const char *name, int64_t mtime, struct node_attr *attr, pf_err *err)
 {
 	pf_text target = { 0 };
-	int result = append_target(fs, entry, name, &target, err);
+	int result = append_target(fs, place, entry, name, &target, err);
 
 	node_attr_fill(node, (int64_t)target.len, mtime, 0, attr);
 	pf_text_free(&target);
+	return result;
+}
+
+/* The same of one alone. */
+static int fill_one_link(struct pf_fs *fs, struct node node, const pf_pattern_entry *entry, const char *name,
+			 int64_t mtime, struct node_attr *attr, pf_err *err)
+{
+	struct place place = { 0 };
+	int result = fill_link(fs, &place, node, entry, name, mtime, attr, err);
+
+	pf_text_free(&place.path);
 	return result;
 }
 
@@ -202,7 +245,7 @@ int links_lookup(struct pf_fs *fs, struct node dir, const char *name, struct nod
 	if (result < 0)
 		return result;
 	*node = link_node(dir.id, entry.id);
-	return fill_link(fs, *node, &entry, name, component.source_mtime, attr, err);
+	return fill_one_link(fs, *node, &entry, name, component.source_mtime, attr, err);
 }
 
 /* The store's callbacks may not call back into it: the scopes' paths are needed, so entries are copied first. */
@@ -224,34 +267,44 @@ static int collect_link(void *arg, const pf_pattern_entry *entry)
 	return batch->count == batch->wanted;
 }
 
+/* Emits BATCH, of DIR; 1: full. */
+static int emit_links(struct pf_fs *fs, struct node dir, const struct link_batch *batch, int64_t mtime,
+		      struct place *place, struct node_listing *listing, pf_err *err)
+{
+	for (size_t i = 0; i < batch->count; i++) {
+		const pf_pattern_entry *entry = &batch->links[i].entry;
+		struct node node = link_node(dir.id, entry->id);
+		struct node_attr attr;
+		int result = fill_link(fs, place, node, entry, batch->links[i].name, mtime, &attr, err);
+
+		if (result < 0)
+			return result;
+		if (listing->emit(listing, batch->links[i].name, node, &attr, COOKIE_ROWS + entry->id))
+			return 1;
+	}
+	return 0;
+}
+
 int links_list(struct pf_fs *fs, struct node dir, int64_t cookie, struct node_listing *listing, pf_err *err)
 {
 	int64_t after = cookie > COOKIE_ROWS ? cookie - COOKIE_ROWS : 0;
 	pf_component_entry component;
+	struct place place = { 0 };
 	struct link_batch batch;
 	int result = pf_store_component_stat(fs->store, dir.id, &component, err);
 
-	if (result < 0)
-		return result;
 	batch.wanted = sizeof batch.links / sizeof *batch.links;
-	do {
+	while (result == 0) {
 		batch.count = 0;
 		result = pf_store_component_patterns(fs->store, dir.id, after, collect_link, &batch, err);
-		for (size_t i = 0; result >= 0 && i < batch.count; i++) {
-			const pf_pattern_entry *entry = &batch.links[i].entry;
-			struct node node = link_node(dir.id, entry->id);
-			struct node_attr attr;
-
-			result = fill_link(fs, node, entry, batch.links[i].name, component.source_mtime, &attr, err);
-			if (result == 0 &&
-			    listing->emit(listing, batch.links[i].name, node, &attr, COOKIE_ROWS + entry->id))
-				return 0;
-			after = entry->id;
-		}
-		if (result < 0)
-			return result;
-	} while (batch.count);
-	return 0;
+		if (result >= 0)
+			result = emit_links(fs, dir, &batch, component.source_mtime, &place, listing, err);
+		if (batch.count < batch.wanted)
+			break;
+		after = batch.links[batch.count - 1].entry.id;
+	}
+	pf_text_free(&place.path);
+	return result < 0 ? result : 0;
 }
 
 /* The pattern behind a link, and its name, which only its component's listing tells. */
@@ -280,13 +333,17 @@ int link_attr(struct pf_fs *fs, struct node node, struct node_attr *attr, pf_err
 		result = pf_store_component_stat(fs->store, node.id >> PATTERN_BITS, &component, err);
 	if (result < 0)
 		return result;
-	return fill_link(fs, node, &batch.links[0].entry, batch.links[0].name, component.source_mtime, attr, err);
+	return fill_one_link(fs, node, &batch.links[0].entry, batch.links[0].name, component.source_mtime, attr, err);
 }
 
 int link_render(struct pf_fs *fs, struct node node, pf_text *out, pf_err *err)
 {
 	struct link_batch batch;
+	struct place place = { 0 };
 	int result = find_link(fs, node, &batch, err);
 
-	return result < 0 ? result : append_target(fs, &batch.links[0].entry, batch.links[0].name, out, err);
+	if (result == 0)
+		result = append_target(fs, &place, &batch.links[0].entry, batch.links[0].name, out, err);
+	pf_text_free(&place.path);
+	return result;
 }
