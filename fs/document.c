@@ -505,7 +505,9 @@ static int keep_one(struct pf_fs *fs, pf_txn *txn, uint64_t number, pf_err *err)
 
 	if (!node_from_ino(number, &node) || !snapshots_use(fs->snapshots, number, &snapshot))
 		return 0;
-	if (snapshot.bytes)
+	if (snapshot.bytes && node.kind == NODE_SIMILAR)
+		result = results_keep(txn, owner_of(node), snapshot.version, snapshot.bytes, err);
+	else if (snapshot.bytes)
 		result = pf_txn_keep_prompt(txn, owner_of(node), snapshot.version, PROMPT_FORMAT, snapshot.bytes,
 					    snapshot.size, err);
 	snapshots_done(fs->snapshots, &snapshot);

@@ -45,7 +45,7 @@ struct pf_fs *fs_new(pf_store *store, const pf_extract_limits *limits, bool read
 	fs->snapshots = snapshots_new(SNAPSHOTS_SOFT, SNAPSHOTS_HARD, (int64_t)SNAPSHOTS_GRACE_S * 1000000000);
 	fs->told_similar = told_new(TOLD_MAX);
 	fs->told_prompts = told_new(PROMPTS_MAX);
-	fs->rendered = told_new(PROMPTS_MAX);
+	fs->rendered = told_new(TOLD_MAX);
 	if (fs->drafts && fs->outcomes && fs->queries && fs->snapshots && fs->told_similar && fs->told_prompts &&
 	    fs->rendered)
 		fs->readahead = readahead_new(fs, err);

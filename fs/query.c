@@ -374,7 +374,7 @@ bool query_link_target(struct node node, pf_target *target)
 
 /* ---- components/NAME/similar/ ---- */
 
-static const char similar_limit[] = "limit=10";
+static const char similar_limit[] = "limit=10"; /* PF_SIMILAR_MAX */
 
 struct named {
 	int64_t id;
@@ -417,20 +417,38 @@ static pf_query *similar_query(struct pf_fs *fs, int64_t component, pf_err *err)
 	return best;
 }
 
+/* As the store is asked; to be kept for the next mount. */
+static int ask_similar(struct pf_fs *fs, int64_t component, bool resume, const struct moment *moment,
+		       struct snapshot *results, pf_err *err)
+{
+	pf_err cause = { 0 };
+	pf_query *query = similar_query(fs, component, &cause);
+	int result;
+
+	if (!query)
+		return pf_fail(err, cause.code, "%s", cause.why);
+	result = document_results(fs, NODE_SIMILAR, component, query, moment, resume, results, err);
+	pf_query_free(query);
+	if (result == 0)
+		told_add(fs->rendered, results->number);
+	return result;
+}
+
 static int use_similar(struct pf_fs *fs, int64_t component, bool resume, struct snapshot *results, pf_err *err)
 {
 	struct moment moment;
-	pf_query *query;
-	pf_err cause = { 0 };
+	pf_text block = { 0 };
 	int result = moment_of_components(fs, &moment, err);
 
 	if (result < 0 || document_results_kept(fs, NODE_SIMILAR, component, &moment, resume, results))
 		return result;
-	query = similar_query(fs, component, &cause);
-	if (!query)
-		return pf_fail(err, cause.code, "%s", cause.why);
-	result = document_results(fs, NODE_SIMILAR, component, query, &moment, resume, results, err);
-	pf_query_free(query);
+	result = results_recall(fs->store, component, moment.version, &block, err);
+	if (result == 0)
+		result = ask_similar(fs, component, resume, &moment, results, err);
+	else if (result > 0)
+		result = snapshots_put(fs->snapshots, document_owner(NODE_SIMILAR, component), moment.version,
+				       moment.mtime, &block, results, err);
+	pf_text_free(&block);
 	return result;
 }
 

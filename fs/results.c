@@ -12,6 +12,8 @@ struct row {
 	uint32_t path, name; /* offsets in the block */
 };
 
+#define COMPONENTS_PATH "components/"
+
 struct collector {
 	pf_text rows, strings;
 	int64_t count;
@@ -44,28 +46,6 @@ static int width_for(int64_t limit)
 	return width;
 }
 
-int results_collect(pf_store *store, const pf_query *query, bool counted, pf_text *out, pf_err *err)
-{
-	struct collector c = { 0 };
-	struct results head = { .width = width_for(pf_query_limit(query)),
-				.of_components = pf_query_of_components(query) };
-	int result = pf_store_query(store, query, collect, &c, err);
-
-	head.count = head.total = c.count;
-	if (result >= 0 && counted && c.count >= pf_query_limit(query))
-		result = pf_store_query_count(store, query, &head.total, err);
-	if (result >= 0) {
-		pf_text_add(out, (const char *)&head, sizeof head);
-		pf_text_add(out, c.rows.bytes, c.rows.len);
-		pf_text_add(out, c.strings.bytes, c.strings.len);
-		if (c.rows.failed || c.strings.failed || out->failed)
-			result = pf_fail(err, ENOMEM, "no memory for the results");
-	}
-	pf_text_free(&c.rows);
-	pf_text_free(&c.strings);
-	return result < 0 ? result : 0;
-}
-
 struct results results_of(const char *block)
 {
 	struct results head;
@@ -80,6 +60,69 @@ static struct row row_of(const char *block, int64_t index)
 
 	memcpy(&row, block + sizeof(struct results) + (size_t)index * sizeof row, sizeof row);
 	return row;
+}
+
+/* Appends what was collected, and frees it. */
+static int put_block(struct collector *c, const struct results *head, pf_text *out, pf_err *err)
+{
+	bool failed = c->rows.failed || c->strings.failed;
+
+	pf_text_add(out, (const char *)head, sizeof *head);
+	pf_text_add(out, c->rows.bytes, c->rows.len);
+	pf_text_add(out, c->strings.bytes, c->strings.len);
+	pf_text_free(&c->rows);
+	pf_text_free(&c->strings);
+	return failed || out->failed ? pf_fail(err, ENOMEM, "no memory for the results") : 0;
+}
+
+int results_collect(pf_store *store, const pf_query *query, bool counted, pf_text *out, pf_err *err)
+{
+	struct collector c = { 0 };
+	struct results head = { .width = width_for(pf_query_limit(query)),
+				.of_components = pf_query_of_components(query) };
+	int result = pf_store_query(store, query, collect, &c, err);
+
+	head.count = head.total = c.count;
+	if (result >= 0 && counted && c.count >= pf_query_limit(query))
+		result = pf_store_query_count(store, query, &head.total, err);
+	if (result >= 0)
+		return put_block(&c, &head, out, err);
+	pf_text_free(&c.rows);
+	pf_text_free(&c.strings);
+	return result;
+}
+
+static int collect_component(void *arg, int64_t id, const char *name)
+{
+	char path[sizeof COMPONENTS_PATH + NAME_MAX];
+	int len = snprintf(path, sizeof path, COMPONENTS_PATH "%s", name);
+
+	return len >= (int)sizeof path || collect(arg, &(pf_result){ .id = id, .path = path });
+}
+
+int results_recall(pf_store *store, int64_t component, int64_t version, pf_text *out, pf_err *err)
+{
+	struct collector c = { 0 };
+	struct results head = { .width = width_for(PF_SIMILAR_MAX), .of_components = true };
+	int result = pf_store_similar(store, component, version, collect_component, &c, err);
+
+	head.count = head.total = c.count;
+	if (result > 0) {
+		result = put_block(&c, &head, out, err);
+		return result < 0 ? result : 1;
+	}
+	pf_text_free(&c.rows);
+	pf_text_free(&c.strings);
+	return result;
+}
+
+int results_keep(pf_txn *txn, int64_t component, int64_t version, const char *block, pf_err *err)
+{
+	int64_t ids[PF_SIMILAR_MAX], count = results_of(block).count;
+
+	for (int64_t i = 0; i < count && i < PF_SIMILAR_MAX; i++)
+		ids[i] = row_of(block, i).id;
+	return pf_txn_keep_similar(txn, component, version, ids, (size_t)count, err);
 }
 
 struct result results_get(const char *block, int64_t index)

@@ -31,6 +31,14 @@ struct result {
 /* Runs QUERY and appends its results to OUT, as a block; COUNTED: also how many there are beyond the limit. */
 int results_collect(pf_store *store, const pf_query *query, bool counted, pf_text *out, pf_err *err);
 
+/*
+ * Appends the components most like COMPONENT as the store keeps them for the moment VERSION, as a block: 1; or 0, where
+ * they are not kept.
+ */
+int results_recall(pf_store *store, int64_t component, int64_t version, pf_text *out, pf_err *err);
+/* Keeps BLOCK, the components most like COMPONENT. */
+int results_keep(pf_txn *txn, int64_t component, int64_t version, const char *block, pf_err *err);
+
 /* BLOCK: as results_collect made it, aligned as malloc does. */
 struct results results_of(const char *block);
 /* The one of INDEX, from 0. */

@@ -536,6 +536,14 @@ static const char *const version_6[] = {
 	"  content TEXT NOT NULL"
 	") STRICT;",
 
+	/* The components most like one, best first: as of the moment VERSION of all components, in SIMILAR_FORMAT. */
+	"CREATE TABLE similar ("
+	"  component_id INTEGER PRIMARY KEY,"
+	"  version INTEGER NOT NULL,"
+	"  format INTEGER NOT NULL,"
+	"  ids TEXT NOT NULL" /* with a space between two */
+	") STRICT;",
+
 	/*
 	 * Directories in the order of their best, so that who wants the best of all looks into few of them: no less
 	 * than the rank_order of any of their patterns.

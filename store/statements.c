@@ -66,6 +66,10 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_PROMPT_KEEP] = "INSERT INTO prompts (scope, version, format, content) VALUES (?1, ?2, ?3, ?4)"
 			     " ON CONFLICT (scope) DO UPDATE SET version = excluded.version, format = excluded.format,"
 			     " content = excluded.content",
+	[STMT_SIMILAR] = "SELECT ids FROM similar WHERE component_id = ?1 AND version = ?2 AND format = ?3",
+	[STMT_SIMILAR_KEEP] = "INSERT INTO similar (component_id, version, format, ids) VALUES (?1, ?2, ?3, ?4)"
+			      " ON CONFLICT (component_id) DO UPDATE SET version = excluded.version,"
+			      " format = excluded.format, ids = excluded.ids",
 	[STMT_LISTING_ROOT] = "SELECT rootpage FROM main.sqlite_schema WHERE name = 'code_patterns_listing'",
 	/*
 	 * Reads the index alone. (EXPLAIN QUERY PLAN does not call it covering, for SQLite takes a generated column to
@@ -202,6 +206,7 @@ const char *const stmt_sql[STMT_COUNT] = {
 	[STMT_COMPONENT_STAT] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE id = ?1",
 	[STMT_COMPONENT_LIST] = "SELECT " COMPONENT_COLUMNS " FROM components WHERE id > ?1 ORDER BY id",
 	[STMT_COMPONENT_TOTALS] = "SELECT sum(components), max(mtime) FROM component_totals",
+	[STMT_COMPONENT_NAME] = "SELECT coalesce(entry_name, component_name) FROM components WHERE id = ?1",
 	[STMT_COMPONENT_SOURCE] = "SELECT s.content FROM components c JOIN sources s ON s.id = c.source_id"
 				  " WHERE c.id = ?1",
 	[STMT_COMPONENT_RECORD] = "SELECT record FROM component_records WHERE component_id = ?1",

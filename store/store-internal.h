@@ -576,7 +576,9 @@ extern const char *const query_key_names[QUERY_KEYS];
 
 /* How many of those most like a component count where their patterns are asked for. */
 #define SIMILAR_COMPONENTS "10"
-#define COMPONENT_RANK(a)  a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
+/* Another one whenever others would be most like a component: what was kept (similar.c) is then asked for again. */
+enum { SIMILAR_FORMAT = 1 };
+#define COMPONENT_RANK(a) a ".success_score DESC, " a ".verdict_bound DESC, " a ".pattern_count DESC, " a ".id"
 
 /* pf_store_version as CONN sees it, in a snapshot. */
 int store_version(struct connection *conn, int64_t *version, int64_t *mtime, pf_err *err);

@@ -379,6 +379,14 @@ int pf_store_changes(pf_store *store, int64_t *since, int (*each)(void *arg, con
 enum { PF_PROMPT_MAX = 64 << 10 };
 int pf_store_prompt(pf_store *store, pf_scope scope, int64_t version, int format, pf_text *out, pf_err *err);
 
+/*
+ * The components most like COMPONENT, best first, as pf_txn_keep_similar was given them at VERSION, the caller's number
+ * for the state of all components: 1; or 0 where they are not kept, and what EACH got is void. Non-zero from EACH, too.
+ */
+enum { PF_SIMILAR_MAX = 10 };
+int pf_store_similar(pf_store *store, int64_t component, int64_t version,
+		     int (*each)(void *arg, int64_t id, const char *name), void *arg, pf_err *err);
+
 /* Space of the file system that holds the database: what statvfs(2) answers for it. */
 struct statvfs;
 int pf_store_statvfs(pf_store *store, struct statvfs *out, pf_err *err);
@@ -507,6 +515,8 @@ int pf_txn_verdicts(pf_txn *txn, const pf_verdict *verdicts, size_t count, pf_er
 /* Keeps what pf_store_prompt is to answer, in the place of what it answered for SCOPE before. */
 int pf_txn_keep_prompt(pf_txn *txn, pf_scope scope, int64_t version, int format, const char *content, size_t len,
 		       pf_err *err);
+/* Keeps what pf_store_similar is to answer of COMPONENT; more than PF_SIMILAR_MAX are not kept. */
+int pf_txn_keep_similar(pf_txn *txn, int64_t component, int64_t version, const int64_t *ids, size_t count, pf_err *err);
 /* Archives a pattern, for `rm`. */
 int pf_txn_archive(pf_txn *txn, int64_t pattern, pf_err *err);
 

@@ -500,6 +500,25 @@ static int keep_prompt(struct scene *s, const char *content)
 	return rc < 0 ? rc : 0;
 }
 
+static int say_similar(void *arg, int64_t id, const char *name)
+{
+	struct scene *s = arg;
+
+	SAY(s, "%lld %s", (long long)id, name);
+	return 0;
+}
+
+static int keep_similar(struct scene *s, const char *what)
+{
+	static const int64_t ids[] = { 1 };
+	int rc = IN_TXN(s, pf_txn_keep_similar(txn, 1, 7, ids, 1, err_of(s)));
+
+	(void)what;
+	if (rc == 0)
+		rc = pf_store_similar(s->f.store, 1, 7, say_similar, s, err_of(s));
+	return rc < 0 ? rc : 0;
+}
+
 static int say_result(void *arg, const pf_result *result)
 {
 	SAY((struct scene *)arg, "%s %s %s %" PRId64 "\n", result->path, result->name, result->category,
@@ -731,6 +750,7 @@ static const struct operation operations[] = {
 	{ "changes", STORE, changes, NULL, false },
 	{ "prefetch", STORE, prefetch, NULL, false },
 	{ "a kept prompt", STORE, keep_prompt, "# a prompt\n", true },
+	{ "kept likeness", STORE, keep_similar, NULL, true },
 	{ "a query for everything", STORE, query, "limit=5", false },
 	{ "a query by category", STORE, query, "category=ml", false },
 	{ "a query by subcategory", STORE, query, "subcategory=nlp", false },

@@ -67,6 +67,34 @@ picture() {
   equal "$(sql "SELECT count(*) FROM prompts WHERE content LIKE '# %' AND format = 1")" 3
 }
 
+@test "what is most like a component is kept for the next mount, until a component changes" {
+  local one="$MNT/components/OneOperator/similar"
+  for name in One Two Three; do operator "${name}Operator" >"$IN/$name.py"; done
+  ls "$one" >"$TMP/before"
+  equal "$(wc -l <"$TMP/before")" 2
+  stop
+  equal "$(sql 'SELECT count(*) FROM similar')" 1
+  # To see where it comes from.
+  sql "UPDATE similar SET ids = component_id"
+  start
+  equal "$(ls "$one")" 001-OneOperator
+  equal "$(readlink "$one/001-OneOperator")" ../../OneOperator
+  operator FourOperator >"$IN/four.py"
+  equal "$(ls "$one" | wc -l)" 3
+  rm -f "$IN/four.py"
+  stop
+  # Of another format: asked for, and kept anew.
+  sql "UPDATE similar SET format = format + 1, ids = '1'"
+  start -o ro
+  equal "$(ls "$one" | wc -l)" 3
+  stop
+  equal "$(sql 'SELECT ids FROM similar')" 1
+  start
+  equal "$(ls "$one" | wc -l)" 3
+  stop
+  equal "$(sql "SELECT count(*) FROM similar WHERE format = 1 AND ids LIKE '% % %'")" 1
+}
+
 @test "kill -9 loses nothing that a command was told is done" {
   submit
   verdict "$IMPORT" failure -- 'before the crash'

@@ -135,6 +135,13 @@ static int keep_component(void *arg, const pf_component_entry *entry)
 	return keep(w, entry->id);
 }
 
+static int look_at_similar(void *arg, int64_t id, const char *name)
+{
+	(void)id;
+	learned(arg, name);
+	return 0;
+}
+
 static int keep_file(void *arg, const pf_file *file)
 {
 	struct walk *w = arg;
@@ -226,6 +233,7 @@ static void walk_components(struct walk *w)
 			said(w, pf_store_component_text(w->store, ids[i], which, EMPTIED(w), &w->err));
 		w->count = 0;
 		said(w, pf_store_component_patterns(w->store, ids[i], 0, keep_pattern, w, &w->err));
+		said(w, pf_store_similar(w->store, ids[i], 1, look_at_similar, w, &w->err));
 	}
 }
 
@@ -688,6 +696,12 @@ static const struct {
 			 " breadth = 9223372036854775807, mtime = mtime + 1;"
 			 "UPDATE components SET success_count = 9223372036854775807,"
 			 " failure_count = 9223372036854775807, mtime = mtime + 1" },
+	{ "likeness to what is none",
+	  "INSERT INTO similar SELECT id, 1, 1, CASE id % 3 WHEN 0 THEN printf('%.*c', 1000000, '1')"
+	  " WHEN 1 THEN '1' || char(0) || '2' ELSE '1 2 -1' END FROM components" },
+	{ "names of what is alike",
+	  "INSERT INTO similar SELECT id, 1, 1, '1 2 3' FROM components;"
+	  "UPDATE components SET component_name = '../' || id, entry_name = '..' || char(47) || id" },
 	{ "counts below 0", "UPDATE code_patterns SET success_count = -9223372036854775808, failure_count = -1,"
 			    " mtime = mtime + 1;"
 			    "UPDATE components SET success_count = -9223372036854775808, failure_count = -1,"

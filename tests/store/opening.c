@@ -186,7 +186,8 @@ static void what_lies_beside_is_tolerated(void **state)
 	"DROP INDEX components_by_support; DROP INDEX components_by_confidence;"                                       \
 	"DROP TRIGGER code_patterns_ranked; DROP TABLE directory_ranks;"                                               \
 	"ALTER TABLE components DROP COLUMN verdict_bound;"                                                            \
-	"ALTER TABLE text_indexed DROP COLUMN component_id; DROP TABLE prompts;"
+	"ALTER TABLE text_indexed DROP COLUMN component_id; DROP TABLE prompts;"                                       \
+	"DROP TABLE similar;"
 
 /* A trigger of others must not see the upgrade either. */
 static void triggers_in_older_schemas(void **state)

@@ -749,6 +749,94 @@ static void similarity_by_hand(void **state)
 			 ask(f, "SELECT pattern_count FROM components WHERE component_name = 'ImageOperator'"));
 }
 
+/* What is most alike is kept across mounts: whoever asks otherwise has another SIMILAR_FORMAT. */
+static void similarity_has_a_format(void **state)
+{
+	static const struct {
+		int format;
+		uint64_t asked;
+	} formats[] = { { 1, 0xe496abfa3c01932c } };
+	struct fixture *f = *state;
+	pf_query *query = parse(f, "similar_to=ImageOperator/limit=" SIMILAR_COMPONENTS);
+	pf_text sql = { 0 };
+	uint64_t asked = 0xcbf29ce484222325; /* FNV-1a */
+
+	assert_ok(f, retrieval_sql(f->store, query, RETRIEVE_BEST, RETRIEVAL_FEW, &sql, &f->err));
+	for (size_t i = 0; i < sql.len; i++)
+		asked = (asked ^ (unsigned char)sql.bytes[i]) * 0x100000001b3;
+	pf_text_free(&sql);
+	pf_query_free(query);
+	for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+		if (formats[i].format == SIMILAR_FORMAT && formats[i].asked == asked)
+			return;
+	fail_msg("asked otherwise than in format %d: raise SIMILAR_FORMAT, and add it here with %#llx", SIMILAR_FORMAT,
+		 (unsigned long long)asked);
+}
+
+static int put_similar(void *arg, int64_t id, const char *name)
+{
+	pf_text_printf(arg, "%lld:%s ", (long long)id, name);
+	return 0;
+}
+
+static void similarity_is_kept(void **state)
+{
+	struct fixture *f = *state;
+	int64_t ids[PF_SIMILAR_MAX + 1] = { component_id(f, "WordCountOperator"), component_id(f, "ImageOperator") };
+	int64_t of = component_id(f, "NeMoTextOperator");
+	static const struct {
+		const char *kept;
+		bool none;
+	} rows[] = {
+		{ "", false },
+		{ "1", false },
+		{ "0", true },
+		{ "-1", true },
+		{ "1 ", false },
+		{ " 1", false },
+		{ "1  1", false },
+		{ "1,1", true },
+		{ "x", true },
+		{ "1 x", true },
+		{ " ", true },
+		{ "999999", true },
+		{ "99999999999999999999", true },
+		{ "1 1 1 1 1 1 1 1 1 1 1", true },
+	};
+	char expected[512];
+	pf_text got = { 0 };
+	pf_txn *txn;
+
+	assert_int_equal(pf_store_similar(f->store, of, 5, put_similar, &got, &f->err), 0);
+	txn = pf_txn_begin(f->store, &f->err);
+	assert_non_null(txn);
+	assert_ok(f, pf_txn_keep_similar(txn, of, 5, ids, 2, &f->err));
+	assert_ok(f, pf_txn_keep_similar(txn, ids[0], 5, ids, 0, &f->err));
+	assert_ok(f, pf_txn_keep_similar(txn, ids[1], 5, ids, PF_SIMILAR_MAX + 1, &f->err));
+	assert_ok(f, pf_txn_commit(txn, &f->err));
+	snprintf(expected, sizeof expected, "%lld:WordCountOperator %lld:ImageOperator ", (long long)ids[0],
+		 (long long)ids[1]);
+	assert_int_equal(pf_store_similar(f->store, of, 5, put_similar, &got, &f->err), 1);
+	assert_string_equal(got.bytes, expected);
+	pf_text_reset(&got);
+	assert_int_equal(pf_store_similar(f->store, ids[0], 5, put_similar, &got, &f->err), 1);
+	assert_int_equal(got.len, 0);
+	/* More than are kept; of another moment, or format. */
+	assert_int_equal(pf_store_similar(f->store, ids[1], 5, put_similar, &got, &f->err), 0);
+	assert_int_equal(pf_store_similar(f->store, of, 6, put_similar, &got, &f->err), 0);
+	run_sql(f, "UPDATE similar SET format = format + 1");
+	assert_int_equal(pf_store_similar(f->store, of, 5, put_similar, &got, &f->err), 0);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		char sql[512];
+
+		snprintf(sql, sizeof sql, "UPDATE similar SET format = %d, ids = '%s'", SIMILAR_FORMAT, rows[i].kept);
+		run_sql(f, sql);
+		if (pf_store_similar(f->store, of, 5, put_similar, &got, &f->err) != !rows[i].none)
+			fail_msg("'%s'", rows[i].kept);
+	}
+	pf_text_free(&got);
+}
+
 /* ---- text= ---- */
 
 static void text_is_no_syntax(void **state)
@@ -1365,6 +1453,8 @@ int query_tests(void)
 		TEST(edits_rank),
 		TEST(lift_by_hand),
 		TEST(similarity_by_hand),
+		TEST(similarity_has_a_format),
+		TEST(similarity_is_kept),
 		TEST(text_is_no_syntax),
 		TEST(text_is_indexed),
 		TEST(relevance_by_hand),
