@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -448,6 +449,47 @@ static void test_telling_waits(void **state)
 			assert_int_equal(f->kernel.handed[i].failure, 1);
 }
 
+/* ---- Walks. The linker puts this in the place of the store's function (meson.build). ---- */
+
+static atomic_int prefetched;
+
+int __real_pf_store_prefetch_listings(pf_store *store, pf_err *err);
+int __wrap_pf_store_prefetch_listings(pf_store *store, pf_err *err);
+
+int __wrap_pf_store_prefetch_listings(pf_store *store, pf_err *err)
+{
+	atomic_fetch_add(&prefetched, 1);
+	return __real_pf_store_prefetch_listings(store, err);
+}
+
+static void list(struct fixture *f, pf_scope scope, int64_t cookie)
+{
+	struct collecting all = { .base = { collect, false } };
+	pf_err err = { 0 };
+
+	assert_int_equal(node_list(f->fs, (struct node){ NODE_SCOPE, scope }, cookie, &all.base, &err), 0);
+}
+
+/* Who has listed three directories of patterns walks: the disk is asked for the rest of the listings, once. */
+static void test_walk(void **state)
+{
+	struct fixture *f = *state;
+
+	atomic_store(&prefetched, 0);
+	/* Two were listed (setup); these are no more. */
+	list(f, f->scope & ~(pf_scope)15, 0);
+	list(f, f->scope, COOKIE_ROWS + 1);
+	finish(f);
+	assert_int_equal(atomic_load(&prefetched), 0);
+	list(f, f->scope, 0);
+	finish(f);
+	assert_int_equal(atomic_load(&prefetched), 1);
+	for (int i = 0; i < 8; i++)
+		list(f, f->scope, 0);
+	finish(f);
+	assert_int_equal(atomic_load(&prefetched), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +497,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unlisted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_change_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_telling_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_walk, setup, teardown),
 	};
 
 	return cmocka_run_group_tests_name("readahead", tests, NULL, NULL);
