@@ -150,6 +150,21 @@ static const struct {
 		    " OR (h.component_id IS NOT NULL AND c.id IS NULL)" },
 };
 
+/* SQLite's check of pages has no result for pages that it had no memory to look at: it calls them findings. */
+static bool says_no_memory(const char *finding)
+{
+	static const char mark[] = "error code=";
+	bool says = false;
+
+	for (const char *at = strstr(finding, mark); at && !says; at = strstr(at, mark)) {
+		long code = strtol(at + strlen(mark), NULL, 10);
+
+		at += strlen(mark);
+		says = code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM;
+	}
+	return says;
+}
+
 /* The rows that SQL answers, but those that say OK. */
 static void run_check(struct checking *c, const char *what, const char *sql, const char *ok)
 {
@@ -164,8 +179,10 @@ static void run_check(struct checking *c, const char *what, const char *sql, con
 			break;
 		rc = SQLITE_OK;
 		finding = (const char *)sqlite3_column_text(stmt, 0);
-		if (!finding && sqlite3_errcode(c->conn->db) == SQLITE_NOMEM)
+		if (finding ? says_no_memory(finding) : sqlite3_errcode(c->conn->db) == SQLITE_NOMEM) {
 			rc = SQLITE_NOMEM;
+			break;
+		}
 		if (count == FINDINGS) {
 			char line[NAME_ROOM];
 
