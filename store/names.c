@@ -62,13 +62,32 @@ void name_of_metadata(const char *source, char buffer[NAME_ROOM])
 	with_extension(source, ".json", buffer);
 }
 
+static bool is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7f;
+}
+
+/* Whether one of eight bytes may be one: a byte below N leaves its top bit set when N is taken off. */
+static bool may_have_control(const char *bytes)
+{
+	const uint64_t ones = UINT64_MAX / 0xff;
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return (word | (word - ones * 0x20) | ((word ^ ones * 0x7f) - ones)) & ones * 0x80;
+}
+
 static bool has_control(const char *name, size_t bytes)
 {
-	bool found = false;
+	size_t i = 0;
 
-	for (size_t i = 0; i < bytes; i++)
-		found |= (unsigned char)name[i] < 0x20 || name[i] == 0x7f;
-	return found;
+	while (i < bytes) {
+		if (bytes - i >= sizeof(uint64_t) && !may_have_control(name + i))
+			i += sizeof(uint64_t);
+		else if (is_control((unsigned char)name[i++]))
+			return true;
+	}
+	return false;
 }
 
 /* Neither empty nor a dot nor a path, and as long as BYTES says: without a NUL. */

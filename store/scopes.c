@@ -45,6 +45,13 @@ static int no_directory(pf_err *err)
 	return pf_fail(err, ENOENT, "no such directory");
 }
 
+static enum stmt totals_statement(pf_scope scope)
+{
+	if (pf_scope_pattern_type(scope))
+		return STMT_DIRECTORY_TOTALS;
+	return child_shift(scope) ? STMT_SCOPE_TOTALS : STMT_TYPE_TOTALS;
+}
+
 static int scope_totals(struct connection *conn, pf_scope scope, pf_totals *totals, pf_err *err)
 {
 	int64_t first, last;
@@ -54,14 +61,15 @@ static int scope_totals(struct connection *conn, pf_scope scope, pf_totals *tota
 	if (!scope_valid(scope))
 		return no_directory(err);
 	scope_range(scope, &first, &last);
-	QUERY(q, conn, child_shift(scope) ? STMT_SCOPE_TOTALS : STMT_TYPE_TOTALS);
+	QUERY(q, conn, totals_statement(scope));
 	query_int(&q, first);
-	query_int(&q, last);
+	if (first != last)
+		query_int(&q, last);
 	if (child_shift(scope))
 		query_int(&q, child_shift(scope));
 	rc = query_row(&q, err);
-	if (rc < 0)
-		return rc;
+	if (rc <= 0)
+		return rc < 0 ? rc : no_directory(err);
 	totals->patterns = column_int(&q, 0);
 	totals->success = column_int(&q, 1);
 	totals->failure = column_int(&q, 2);
@@ -70,7 +78,7 @@ static int scope_totals(struct connection *conn, pf_scope scope, pf_totals *tota
 	totals->low = column_int(&q, 5);
 	totals->confidence_sum = (double)column_int(&q, 6) / 1e9;
 	totals->mtime = column_int(&q, 7);
-	totals->children = first == last ? 0 : column_int(&q, 8);
+	totals->children = column_int(&q, 8);
 	return scope == 0 || totals->patterns > 0 ? 0 : no_directory(err);
 }
 

@@ -48,6 +48,8 @@ const char *const stmt_sql[STMT_COUNT] = {
 	/* Where those below are rows: DISTINCT would make a table of its own each time. */
 	[STMT_TYPE_TOTALS] = "SELECT " TOTALS ", count(CASE WHEN patterns > 0 THEN 1 END)"
 			     " FROM directories WHERE scope BETWEEN ?1 AND ?2",
+	[STMT_DIRECTORY_TOTALS] = "SELECT patterns, success, failure, high, medium, low, confidence_ppb, mtime, 0"
+				  " FROM directories WHERE scope = ?1",
 	[STMT_SCOPE_CATEGORIES] = "SELECT d.scope >> 8 << 8, c.name, max(d.mtime),"
 				  " count(DISTINCT CASE WHEN d.patterns > 0 THEN d.scope >> 4 END)"
 				  " FROM directories d JOIN categories c ON c.id = d.scope >> 8"

@@ -1,5 +1,6 @@
 /* incoming/: files, directories, notes, renames. */
 #include "groups.h"
+#include "store-internal.h"
 
 #define IN PF_INCOMING
 
@@ -347,12 +348,48 @@ static void refused_among_others(void **state)
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, fixture_open, fixture_close)
 
+/* What can be a name is told at every place of it, for bytes are looked at by eights. */
+static void names_at_every_place(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		bool given, is_learned;
+	} rows[] = {
+		{ "a", 1, true, true },		  { "\xc3\xa9", 2, true, true }, { "\xe2\x82\xac", 3, true, true },
+		{ "\x01", 1, true, false },	  { "\x1f", 1, true, false },	 { "\x7f", 1, true, false },
+		{ "\xc2\x80", 2, true, true },	  { "/", 1, false, false },	 { "\0", 1, false, false },
+		{ "\xff", 1, false, false },	  { "\xc3", 1, false, false },	 { " ", 1, true, true },
+		{ "\xc3\xa9\n", 3, true, false }, { "~", 1, true, true },
+	};
+	enum { LENGTH = 20 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		for (size_t at = 0; at <= LENGTH; at++) {
+			char name[2 * LENGTH];
+
+			memset(name, 'n', sizeof name);
+			memcpy(name + at, rows[i].bytes, rows[i].len);
+			name[LENGTH + rows[i].len] = '\0';
+			if (name_is_given(name, LENGTH + rows[i].len) != rows[i].given ||
+			    name_is_learned(name, LENGTH + rows[i].len) != rows[i].is_learned)
+				fail_msg("row %zu behind %zu others", i, at);
+		}
+	}
+	assert_false(name_is_given("", 0) || name_is_given(".", 1) || name_is_given("..", 2) || name_is_given(NULL, 1));
+	assert_true(name_is_given(".a", 2) && name_is_given("...", 3));
+	assert_true(name_is_pattern(".json", 5) && name_is_pattern("a.json", 6));
+	assert_false(name_is_pattern("json", 4) || name_is_pattern("a.jso", 5) || name_is_pattern("a.json ", 7));
+}
+
 int incoming_tests(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(refused_files_stay),
 		TEST(other_names_are_only_files),
 		TEST(names),
+		TEST(names_at_every_place),
 		TEST(notes_of_removed_files),
 		TEST(directories),
 		TEST(implicit_directories),
