@@ -536,14 +536,6 @@ static const char *const version_6[] = {
 	"  content TEXT NOT NULL"
 	") STRICT;",
 
-	/* The components most like one, best first: as of the moment VERSION of all components, in SIMILAR_FORMAT. */
-	"CREATE TABLE similar ("
-	"  component_id INTEGER PRIMARY KEY,"
-	"  version INTEGER NOT NULL,"
-	"  format INTEGER NOT NULL,"
-	"  ids TEXT NOT NULL" /* with a space between two */
-	") STRICT;",
-
 	/*
 	 * Directories in the order of their best, so that who wants the best of all looks into few of them: no less
 	 * than the rank_order of any of their patterns.
@@ -559,13 +551,28 @@ static const char *const version_6[] = {
 	" END;",
 	NULL,
 };
+static const char *const version_7[] = {
+	/* The components most like one, best first: as of the moment VERSION of all components, in SIMILAR_FORMAT. */
+	"CREATE TABLE similar ("
+	"  component_id INTEGER PRIMARY KEY,"
+	"  version INTEGER NOT NULL,"
+	"  format INTEGER NOT NULL,"
+	"  ids TEXT NOT NULL" /* with a space between two */
+	") STRICT;",
+	NULL,
+};
 /* clang-format on */
 
-/* migrations[N] makes version N + 1 of version N. */
+/* migrations[N] makes version N + 1 of version N. What there are databases of never changes: what is new gets a version. */
 static const char *const *const migrations[] = {
-	version_1, version_2, version_3, version_4, version_5, version_6,
+	version_1, version_2, version_3, version_4, version_5, version_6, version_7,
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof *migrations };
+
+const char *const *schema_migration(int version)
+{
+	return version > 0 && version <= SCHEMA_VERSION ? migrations[version - 1] : NULL;
+}
 
 int schema_upgrade(struct connection *conn, int to, pf_err *err)
 {

@@ -181,6 +181,8 @@ void log_drop(sqlite3 *db);
 int schema_ready(struct connection *conn, const char *path, bool writable, bool *upgraded, pf_err *err);
 /* The migrations that are missing, up to version TO. */
 int schema_upgrade(struct connection *conn, int to, pf_err *err);
+/* The statements that make VERSION (from 1) of the one before it, NULL behind the last; NULL: there is no such version. */
+const char *const *schema_migration(int version);
 /* The first half of that: whether it is of this patternfs at all. EINVAL. */
 int schema_identify(struct connection *conn, const char *path, pf_err *err);
 /* All of it, in an empty database. */

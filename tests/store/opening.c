@@ -1,9 +1,12 @@
 /* pf_store_open: what it makes, and what it refuses, in which words. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <xxhash.h>
 
 #include "groups.h"
+#include "store-internal.h"
 
 static pf_store *open_at(const char *path, bool read_only, pf_err *err)
 {
@@ -47,7 +50,7 @@ static void refusals(void **state)
 		{ "other.db", "PRAGMA application_id = 7", NULL, EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
 		{ "newer.db", "PRAGMA application_id = 1885434982; PRAGMA user_version = 99; CREATE TABLE t (x)", NULL,
-		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 6): update patternfs" },
+		  EINVAL, "made by a newer patternfs (schema 99, this one knows up to 7): update patternfs" },
 		{ "text.db", NULL,
 		  "This is not a database, but it is long enough to be taken for one, by its looks alone.", EINVAL,
 		  "not a patternfs database: name another file, or one that is not there yet" },
@@ -175,6 +178,30 @@ static void what_lies_beside_is_tolerated(void **state)
 		      "CREATE VIRTUAL TABLE my_words USING fts5 (words); ANALYZE");
 	fixture_reopen(f);
 	assert_ok(f, submit(f, PF_INCOMING, "a.py", operator_source("AOperator", "return 1")));
+}
+
+/*
+ * There are databases of each version, of which the schema is compared with what its migrations make: what one lacks
+ * or does wrong is for a new one to mend.
+ */
+static void migrations_never_change(void **state)
+{
+	static const uint64_t hashes[] = {
+		0x15e865eb68fa24c7, 0xc5d3b9fdb29b3e66, 0x25f9a38a62f875d6, 0xdf573070686dbe50,
+		0x4358a975f92dab9,  0x5b64894f1c59910c, 0xfc3b049e7213049c,
+	};
+	int count = sizeof hashes / sizeof *hashes;
+
+	(void)state;
+	for (int version = 1; version <= count; version++) {
+		XXH64_hash_t hash = 0;
+
+		for (const char *const *sql = schema_migration(version); *sql; sql++)
+			hash = XXH3_64bits_withSeed(*sql, strlen(*sql), hash);
+		if (hash != hashes[version - 1])
+			fail_msg("version %d is another: %#" PRIx64, version, (uint64_t)hash);
+	}
+	assert_null(schema_migration(count + 1)); /* a new one has its line here */
 }
 
 /* Takes away what versions 4 and later brought. */
@@ -533,6 +560,7 @@ int opening_tests(void)
 		TEST(readers_beside_a_writer),
 		TEST(schemas_of_others),
 		TEST(what_lies_beside_is_tolerated),
+		TEST(migrations_never_change),
 		TEST(triggers_in_older_schemas),
 	};
 

@@ -1355,7 +1355,7 @@ static void reopen_as(struct fixture *f, int version)
 	if (!f->store)
 		fail_msg("%s", err.why);
 	assert_int_equal(sqlite3_open_v2(path, &f->db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
-	assert_asks(f, "SELECT user_version FROM pragma_user_version", 6);
+	assert_asks(f, "SELECT user_version FROM pragma_user_version", 7);
 	check_invariants(f);
 }
 
@@ -1416,6 +1416,11 @@ static void migrates_from_5(void **state)
 	migrates_from(*state, 5);
 }
 
+static void migrates_from_6(void **state)
+{
+	migrates_from(*state, 6);
+}
+
 /* ---- names of patterns ---- */
 
 static void every_unit_is_known(void **state)
@@ -1470,6 +1475,7 @@ int query_tests(void)
 		TEST(migrates_from_3),
 		TEST(migrates_from_4),
 		TEST(migrates_from_5),
+		TEST(migrates_from_6),
 		TEST(every_unit_is_known),
 	};
 
