@@ -563,7 +563,7 @@ static const char *const version_7[] = {
 };
 /* clang-format on */
 
-/* migrations[N] makes version N + 1 of version N. What there are databases of never changes: what is new gets a version. */
+/* migrations[N] makes version N + 1 of version N. What there are databases of never changes: the next version does. */
 static const char *const *const migrations[] = {
 	version_1, version_2, version_3, version_4, version_5, version_6, version_7,
 };
