@@ -192,6 +192,9 @@ static size_t plain_run(const char *bytes, size_t len)
 
 		while (len - i >= sizeof(uint64_t) && are_plain(bytes + i))
 			i += sizeof(uint64_t);
+		/* The last ones with some of those before them. */
+		if (i && len - i < sizeof(uint64_t) && are_plain(bytes + len - sizeof(uint64_t)))
+			return len;
 		while (i < len && is_plain((unsigned char)bytes[i]))
 			i++;
 		if (i == len || (unsigned char)bytes[i] < 0x80)
@@ -246,18 +249,24 @@ size_t pf_json_quoted_length(const char *string, size_t len)
 	return length;
 }
 
-/* Appends STRING, which needs no escapes, in quotes. */
+/* Puts STRING, which needs no escapes, at AT in quotes; returns where that ends. */
+static char *put_quoted(char *at, const char *string, size_t len)
+{
+	*at++ = '"';
+	memcpy(at, string, len);
+	at += len;
+	*at++ = '"';
+	return at;
+}
+
+/* The same at the end of OUT. */
 static void quote_plain(pf_text *out, const char *string, size_t len)
 {
 	char *at;
 
 	if (!reserve(out, len + 2))
 		return;
-	at = out->bytes + out->len;
-	*at++ = '"';
-	memcpy(at, string, len);
-	at += len;
-	*at++ = '"';
+	at = put_quoted(out->bytes + out->len, string, len);
 	*at = '\0';
 	out->len += len + 2;
 }
@@ -333,59 +342,78 @@ static bool inside_inline(const pf_json *json)
 	return json->depth > 0 && json->is_inline[json->depth - 1];
 }
 
-/* The gap that is due: behind the comma, where there is one. */
-static void fill_gap(pf_json *json)
+/* The line break before a member or a bracket, at AT, where there is room; returns where it ends. */
+static char *break_line(pf_json *json, char *at, int depth)
 {
+	size_t indent = (size_t)(depth + json->base) * 2;
+
+	/* The gap that is due: behind the comma, where there is one. */
 	for (; json->gap > 0; json->gap--)
-		pf_text_add(json->out, " ", 1);
+		*at++ = ' ';
+	*at++ = '\n';
+	memset(at, ' ', indent);
+	return at + indent;
 }
 
-static void indent(pf_text *out, int depth)
-{
-	size_t len = (size_t)depth * 2;
-
-	if (!reserve(out, len))
-		return;
-	memset(out->bytes + out->len, ' ', len);
-	out->len += len;
-	out->bytes[out->len] = '\0';
-}
-
-static void line_break(pf_json *json, int depth)
-{
-	if (json->gap > 0)
-		fill_gap(json);
-	pf_text_add(json->out, "\n", 1);
-	indent(json->out, depth + json->base);
-}
-
-/* What stands before a value: comma, line and indent, key. */
-static void lead(pf_json *json, const char *key)
+/* What separates a member from what is before it: the same. */
+static char *separate(pf_json *json, char *at)
 {
 	bool members_only = json->depth == 0 && json->base > 0;
-	bool first = true;
+	bool *has_member = &json->has_member[json->depth > 0 ? json->depth - 1 : PF_JSON_DEPTH - 1];
+	bool first = !*has_member;
 
-	if (json->depth > 0 || members_only) {
-		bool *has_member = &json->has_member[json->depth > 0 ? json->depth - 1 : PF_JSON_DEPTH - 1];
-
-		first = !*has_member;
-		*has_member = true;
+	if (json->depth == 0 && !members_only)
+		return at;
+	*has_member = true;
+	if (!first)
+		*at++ = ',';
+	if (json->compact)
+		return at; /* no white space at all */
+	if (inside_inline(json)) {
 		if (!first)
-			pf_text_add(json->out, ",", 1);
-		if (json->compact) {
-			/* no white space at all */
-		} else if (inside_inline(json)) {
-			if (!first)
-				pf_text_add(json->out, " ", 1);
-		} else if (members_only && first) {
-			indent(json->out, json->base);
-		} else {
-			line_break(json, json->depth);
-		}
+			*at++ = ' ';
+		return at;
 	}
+	if (!members_only || !first)
+		return break_line(json, at, json->depth);
+	memset(at, ' ', (size_t)json->base * 2);
+	return at + (size_t)json->base * 2;
+}
+
+/* How much room a line break takes at the most. */
+static size_t break_room(const pf_json *json)
+{
+	return (size_t)(json->gap > 0 ? json->gap : 0) + 1 + (size_t)(json->depth + json->base) * 2;
+}
+
+/* TEXT goes on at AT. */
+static void go_on(pf_text *text, char *at)
+{
+	text->len = (size_t)(at - text->bytes);
+	*at = '\0';
+}
+
+/* What stands before a value: comma, line and indent, key. All at once, for documents are made of very many. */
+static void lead(pf_json *json, const char *key)
+{
+	pf_text *out = json->out;
+	size_t len = key ? strlen(key) : 0;
+	char *at;
+
+	if (!reserve(out, break_room(json) + len + strlen(",\"\": ")))
+		return;
+	at = separate(json, out->bytes + out->len);
+	if (key && plain_run(key, len) == len) {
+		at = put_quoted(at, key, len);
+		key = NULL;
+		*at++ = ':';
+		if (!json->compact)
+			*at++ = ' ';
+	}
+	go_on(out, at);
 	if (key) {
-		pf_json_quote(json->out, key, strlen(key));
-		pf_text_puts(json->out, json->compact ? ":" : ": ");
+		pf_json_quote(out, key, len);
+		pf_text_puts(out, json->compact ? ":" : ": ");
 	}
 }
 
@@ -426,8 +454,8 @@ void pf_json_end(pf_json *json)
 	if (json->out->failed || depth < 0)
 		return;
 	json->depth = depth;
-	if (!json->compact && !json->is_inline[depth] && json->has_member[depth])
-		line_break(json, depth);
+	if (!json->compact && !json->is_inline[depth] && json->has_member[depth] && reserve(json->out, break_room(json)))
+		go_on(json->out, break_line(json, json->out->bytes + json->out->len, depth));
 	pf_text_add(json->out, json->is_array[depth] ? "]" : "}", 1);
 	if (depth == 0 && json->base == 0)
 		pf_text_add(json->out, "\n", 1);

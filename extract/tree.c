@@ -106,18 +106,36 @@ TSTree *clock_parse(struct clock *clock, TSParser *parser, const char *source, u
 	return parsed;
 }
 
-static uint8_t node_kind(const struct language *language, TSNode node)
+static enum kind node_kind(const struct language *language, TSNode node)
 {
 	TSSymbol symbol = ts_node_symbol(node);
 
-	return symbol < language->symbol_count ? language->kinds[symbol] : (uint8_t)K_ERROR;
+	return symbol < language->symbol_count ? (enum kind)language->kinds[symbol] : K_ERROR;
+}
+
+/* Of these tokens the grammar gives a field to commas alone, and nobody asks for that. */
+static bool is_punctuation(enum kind kind)
+{
+	return kind >= T_OPEN && kind <= T_SEMICOLON;
+}
+
+static bool is_named(enum kind kind)
+{
+	return kind != K_TOKEN && kind < T_OPEN;
+}
+
+static uint8_t field_of(const struct language *language, const TSTreeCursor *cursor)
+{
+	TSFieldId field = ts_tree_cursor_current_field_id(cursor);
+
+	return field < language->field_count ? language->fields[field] : (uint8_t)F_NONE;
 }
 
 static uint32_t push_node(struct tree *tree, const struct language *language, const TSTreeCursor *cursor,
 			  uint32_t parent, bool erroneous)
 {
 	TSNode node = ts_tree_cursor_current_node(cursor);
-	TSFieldId field = ts_tree_cursor_current_field_id(cursor);
+	enum kind kind = node_kind(language, node);
 	struct node *slot;
 
 	if (!array_room(&tree->nodes, &tree->room, tree->count, sizeof *tree->nodes)) {
@@ -130,9 +148,9 @@ static uint32_t push_node(struct tree *tree, const struct language *language, co
 		.end = ts_node_end_byte(node),
 		.parent = parent,
 		.next = tree->count + 1,
-		.kind = node_kind(language, node),
-		.field = field < language->field_count ? language->fields[field] : (uint8_t)F_NONE,
-		.named = ts_node_is_named(node),
+		.kind = (uint8_t)kind,
+		.field = is_punctuation(kind) ? (uint8_t)F_NONE : field_of(language, cursor),
+		.named = is_named(kind),
 		.scope = ts_node_child_count(node),
 	};
 	if (erroneous) {
@@ -322,7 +340,7 @@ uint32_t tree_column(const struct tree *tree, uint32_t byte)
 uint32_t tree_find(const struct tree *tree, const struct language *language, TSNode node)
 {
 	uint32_t start = ts_node_start_byte(node), end = ts_node_end_byte(node);
-	uint8_t kind = node_kind(language, node);
+	enum kind kind = node_kind(language, node);
 	uint32_t low = 0, high = tree->count;
 
 	/* In preorder starts never fall: the first that begins here, then on to the one that also ends here. */
