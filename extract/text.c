@@ -454,7 +454,8 @@ void pf_json_end(pf_json *json)
 	if (json->out->failed || depth < 0)
 		return;
 	json->depth = depth;
-	if (!json->compact && !json->is_inline[depth] && json->has_member[depth] && reserve(json->out, break_room(json)))
+	if (!json->compact && !json->is_inline[depth] && json->has_member[depth] &&
+	    reserve(json->out, break_room(json)))
 		go_on(json->out, break_line(json, json->out->bytes + json->out->len, depth));
 	pf_text_add(json->out, json->is_array[depth] ? "]" : "}", 1);
 	if (depth == 0 && json->base == 0)

@@ -42,6 +42,7 @@ void stale_take_back(struct stale *stale, const struct stale *before)
 	stale->inode_count = before->inode_count;
 	stale->entry_count = before->entry_count;
 	stale->replaced_count = before->replaced_count;
+	stale->scope = before->scope;
 }
 
 void stale_free(struct stale *stale)
@@ -52,20 +53,25 @@ void stale_free(struct stale *stale)
 	*stale = (struct stale){ 0 };
 }
 
-/* The directories above a scope, each with its outcome. */
+/* The directories above a scope, each with its outcome. Most follow one of the same place: these are not added again.
+ */
 static void stale_scope(struct stale *stale, pf_scope scope)
 {
 	int64_t category = pf_scope_category(scope);
+	bool same_place = stale->scope && stale->scope >> 4 == scope >> 4;
 	pf_scope chain[] = {
 		scope,
 		pf_scope_make(category, pf_scope_component_type(scope), 0),
 		pf_scope_make(category, 0, 0),
 	};
 
-	for (size_t i = 0; i < sizeof chain / sizeof *chain; i++) {
+	if (scope == stale->scope)
+		return;
+	for (size_t i = 0; i < (same_place ? 1 : sizeof chain / sizeof *chain); i++) {
 		stale_inode(stale, (struct node){ NODE_SCOPE, chain[i] }, true);
 		stale_inode(stale, (struct node){ NODE_OUTCOME, chain[i] }, false);
 	}
+	stale->scope = scope;
 }
 
 /* VERSION: what comes. */

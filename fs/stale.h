@@ -40,10 +40,11 @@ struct stale {
 	uint32_t entry_count, entry_room;
 	struct replaced *replaced;
 	uint32_t replaced_count, replaced_room;
-	bool gone;    /* a pattern is gone, and perhaps its directory with it */
-	bool learned; /* a component is new, or changed */
-	bool revised; /* a component that was there before shows other patterns, or shows them otherwise */
-	bool failed;  /* memory ran out: a notice is missing */
+	pf_scope scope; /* whose directories were added last; 0: none */
+	bool gone;	/* a pattern is gone, and perhaps its directory with it */
+	bool learned;	/* a component is new, or changed */
+	bool revised;	/* a component that was there before shows other patterns, or shows them otherwise */
+	bool failed;	/* memory ran out: a notice is missing */
 };
 
 /* Adds NODE's attributes and, with PAGES, its pages or listing; adds NAME in PARENT. */

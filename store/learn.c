@@ -375,7 +375,8 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 		after = (struct counts){ 0 };
 	}
 	if (rc == 0)
-		rc = libraries_withdrawn(l->txn, shown->id, &l->libraries_before, &extra.breadth, err);
+		rc = libraries_withdrawn(l->txn, shown->id, after.components, &l->libraries_before, &extra.breadth,
+					 err);
 	if (rc == 0)
 		rc = pattern_examples(l->txn->conn, shown->id, &data, &extra.growth, err);
 	if (rc == 0)
@@ -387,11 +388,27 @@ static int withdraw(struct learning *l, const struct shown *shown, pf_err *err)
 				      after.failure, err);
 }
 
+/* Puts PART at AT, as far as it has room before END; returns where that ends. */
+static char *put_part(char *at, const char *end, const char *part)
+{
+	size_t len = strnlen(part, (size_t)(end - at));
+
+	memcpy(at, part, len);
+	return at + len;
+}
+
 static void set_file_name(struct learning *l, const pf_pattern *p, struct sighted *s, const char *name)
 {
-	snprintf(s->file_name, sizeof s->file_name, "%s", name ? name : "");
-	snprintf(s->path, sizeof s->path, "%s/%s/%s/%s", l->category, pf_component_type_name(l->type),
-		 pf_pattern_type_name((int)p->type), s->file_name);
+	const char *parts[] = {
+		l->category, "/",	  pf_component_type_name(l->type), "/", pf_pattern_type_name((int)p->type),
+		"/",	     s->file_name
+	};
+	char *at = s->path, *end = s->path + sizeof s->path - 1;
+
+	*put_part(s->file_name, s->file_name + sizeof s->file_name - 1, name ? name : "") = '\0';
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+		at = put_part(at, end, parts[i]);
+	*at = '\0';
 }
 
 static int find_known(struct learning *l, const pf_pattern *p, struct sighted *s, pf_err *err)

@@ -8,6 +8,8 @@
  */
 #include "store-internal.h"
 
+enum { RARE = 100 }; /* a pattern that no more components show */
+
 static int add_library(struct connection *conn, const char *name, int64_t *id, pf_err *err)
 {
 	QUERY(q, conn, STMT_LIBRARY_ADD);
@@ -82,10 +84,12 @@ int libraries_sighted(pf_txn *txn, int64_t pattern, const struct ids *libraries,
 	return for_each(txn, STMT_PATTERN_LIBRARY_ADD, libraries, pattern, breadth, err);
 }
 
-int libraries_withdrawn(pf_txn *txn, int64_t pattern, const struct ids *libraries, int64_t *breadth, pf_err *err)
+int libraries_withdrawn(pf_txn *txn, int64_t pattern, int64_t components, const struct ids *libraries, int64_t *breadth,
+			pf_err *err)
 {
+	enum stmt stmt = components <= RARE ? STMT_RARE_PATTERN_LIBRARY_DROP : STMT_PATTERN_LIBRARY_DROP;
 	int64_t gone = 0;
-	int rc = for_each(txn, STMT_PATTERN_LIBRARY_DROP, libraries, pattern, &gone, err);
+	int rc = for_each(txn, stmt, libraries, pattern, &gone, err);
 
 	*breadth -= gone;
 	return rc;
@@ -111,7 +115,7 @@ int libraries_kept(pf_txn *txn, int64_t pattern, const struct libraries_change *
 	int rc = libraries_sighted(txn, pattern, &change->came, &breadth, err);
 
 	if (rc == 0)
-		rc = libraries_withdrawn(txn, pattern, &change->went, &breadth, err);
+		rc = libraries_withdrawn(txn, pattern, INT64_MAX, &change->went, &breadth, err);
 	if (rc < 0 || breadth == 0)
 		return rc;
 	return add_breadth(txn, pattern, breadth, err);

@@ -166,11 +166,15 @@ const char *const stmt_sql[STMT_COUNT] = {
 		"INSERT OR IGNORE INTO component_libraries (library_id, component_id) VALUES (?1, ?2)",
 	[STMT_COMPONENT_LIBRARY_DROP] = "DELETE FROM component_libraries WHERE library_id = ?1 AND component_id = ?2",
 	[STMT_PATTERN_LIBRARY_ADD] = "INSERT OR IGNORE INTO pattern_libraries (library_id, pattern_id) VALUES (?1, ?2)",
-	/* Where no component that involves the library shows the pattern. */
+	/* Where no component that involves the library shows the pattern: by way of the library's, or the pattern's. */
 	[STMT_PATTERN_LIBRARY_DROP] =
 		"DELETE FROM pattern_libraries WHERE library_id = ?1 AND pattern_id = ?2 AND NOT EXISTS ("
 		" SELECT 1 FROM component_libraries l CROSS JOIN sightings s ON s.component_id = l.component_id"
 		"  AND s.pattern_id = ?2 WHERE l.library_id = ?1)",
+	[STMT_RARE_PATTERN_LIBRARY_DROP] =
+		"DELETE FROM pattern_libraries WHERE library_id = ?1 AND pattern_id = ?2 AND NOT EXISTS ("
+		" SELECT 1 FROM sightings s CROSS JOIN component_libraries l ON l.component_id = s.component_id"
+		"  AND l.library_id = ?1 WHERE s.pattern_id = ?2)",
 
 	[STMT_WORDS_INDEXED] = "SELECT pattern_id FROM text_indexed WHERE id = 1",
 	[STMT_WORDS_INDEX] = "INSERT INTO pattern_text (rowid, words) SELECT p.id, " PATTERN_TEXT(

@@ -518,9 +518,10 @@ int libraries_load(struct connection *conn, const char *names, struct ids *ids, 
 /* The component involved BEFORE, and involves AFTER now. */
 int libraries_of_component(pf_txn *txn, int64_t component, const struct ids *before, const struct ids *after,
 			   struct libraries_change *change, pf_err *err);
-/* A component that involves LIBRARIES shows the pattern; shows it no longer. *BREADTH is added to. */
+/* A component that involves LIBRARIES shows the pattern; shows it no longer, but COMPONENTS do. *BREADTH is added to. */
 int libraries_sighted(pf_txn *txn, int64_t pattern, const struct ids *libraries, int64_t *breadth, pf_err *err);
-int libraries_withdrawn(pf_txn *txn, int64_t pattern, const struct ids *libraries, int64_t *breadth, pf_err *err);
+int libraries_withdrawn(pf_txn *txn, int64_t pattern, int64_t components, const struct ids *libraries, int64_t *breadth,
+			pf_err *err);
 /* It showed the pattern and still does, but its libraries changed. */
 int libraries_kept(pf_txn *txn, int64_t pattern, const struct libraries_change *change, pf_err *err);
 
