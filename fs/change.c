@@ -24,6 +24,8 @@ enum {
 	QUERIES_KEPT = QUERIES_MAX / 2, /* beyond so many the kernel is asked to forget those used longest ago */
 	QUERIES_BATCH = 4096,		/* a tick */
 	KEEP_S = 5,			/* what was rendered is kept so often */
+	CHANGE_LOG = 32 << 10,		/* bytes that a change adds to the store's log at the most, but for content */
+	UNCHANGED_LOG = 1 << 20,	/* bytes of the log without a change of any document, until it may start over */
 };
 /* ns; for so long whoever holds a directory's lock may have to wait for entry notices */
 #define HELD ((int64_t)1000 * 1000000)
@@ -55,6 +57,7 @@ struct writer {
 	bool started; /* they run, or ran */
 	/* Of who carries changes out: */
 	int64_t seen;	    /* the change feed up to here has been told */
+	size_t unchanged;   /* bytes that the log may have grown by since the store was remembered */
 	int64_t kept_at;    /* ns, monotonic; when what was rendered was kept */
 	bool store_failing; /* so that a lasting fault is logged once */
 	size_t queries;	    /* as last logged */
@@ -407,18 +410,37 @@ static void fail_all(struct change *list, const pf_err *err)
 	}
 }
 
-/* Ends TXN, and adds to STALE what became so by it, and by what others committed before. */
-static int commit_and_learn(struct writer *w, pf_txn *txn, struct stale *stale, pf_err *err)
+/*
+ * Whether the store must be remembered anew after LIST, which was the first to change any document (CHANGED) or not.
+ * Most files come with a commit that makes them and changes none: what is remembered stands. But the log cannot start
+ * over before it is forgotten.
+ */
+static bool outdates_past(struct writer *w, const struct change *list, bool changed)
+{
+	for (const struct change *c = list; c; c = c->next)
+		w->unchanged += CHANGE_LOG + c->len;
+	if (!changed && w->unchanged < UNCHANGED_LOG)
+		return false;
+	w->unchanged = 0;
+	return true;
+}
+
+/* Ends TXN, of LIST, and adds to STALE what became so by it, and by what others committed before. */
+static int commit_and_learn(struct writer *w, pf_txn *txn, const struct change *list, struct stale *stale, pf_err *err)
 {
 	struct stale before = *stale;
 	int64_t seen = w->seen;
 	int result = pf_txn_changes(txn, &seen, stale_change, stale, err);
 
 	if (result == 0) {
+		bool outdated = outdates_past(w, list, seen != w->seen);
+
 		stale_keep_replaced(w->fs, stale);
-		pf_store_forget(w->fs->store); /* this commit may checkpoint; nobody else commits until then */
+		if (outdated)
+			pf_store_forget(w->fs->store); /* this commit may checkpoint; nobody else commits until then */
 		result = pf_txn_commit(txn, err);
-		remember(w);
+		if (outdated)
+			remember(w);
 	} else {
 		pf_txn_rollback(txn);
 	}
@@ -447,7 +469,7 @@ static bool commit_together(struct writer *w, struct change *list, struct stale 
 			return false;
 		}
 	}
-	return commit_and_learn(w, txn, stale, err) == 0;
+	return commit_and_learn(w, txn, list, stale, err) == 0;
 }
 
 static void commit(struct writer *w, struct change *list, struct stale *stale)
