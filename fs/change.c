@@ -170,31 +170,36 @@ static int apply_write(struct writer *w, struct change *c, pf_txn *txn)
 	return pf_txn_write(txn, c->id, c->content, c->len, c->mtime, &c->err);
 }
 
-/* Where a closed file lies, beside which a receipt or an error may come or go. */
-static void find_parent(struct change *c, pf_txn *txn)
+/*
+ * Where a file lies that is about to be closed, beside which a receipt or an error may come or go. Before that is done:
+ * a look that memory is short for takes the transaction with it.
+ */
+static int find_parent(struct change *c, pf_txn *txn)
 {
 	pf_file file;
+	int result = pf_txn_file_stat(txn, c->id, &file, &c->err);
 
-	c->parent = pf_txn_file_stat(txn, c->id, &file, NULL) == 0 ? file.parent : 0;
+	c->parent = result == 0 ? file.parent : 0;
+	return result;
 }
 
 static int apply_close(struct writer *w, struct change *c, pf_txn *txn)
 {
 	pf_extractor *extractor = writer_borrow_extractor(w, &c->err);
-	int result = extractor
-			     ? pf_txn_close(txn, c->id, c->content, c->len, c->mtime, extractor, c->judgement, &c->err)
-			     : -c->err.code;
+	int result = extractor ? find_parent(c, txn) : -c->err.code;
 
+	if (result == 0)
+		result = pf_txn_close(txn, c->id, c->content, c->len, c->mtime, extractor, c->judgement, &c->err);
 	writer_return_extractor(w, extractor);
-	find_parent(c, txn);
 	return result;
 }
 
 static int apply_refuse(struct writer *w, struct change *c, pf_txn *txn)
 {
+	int result = find_parent(c, txn);
+
 	(void)w;
-	find_parent(c, txn);
-	return pf_txn_refuse(txn, c->id, c->content, c->len, c->mtime, c->code, c->why, &c->err);
+	return result < 0 ? result : pf_txn_refuse(txn, c->id, c->content, c->len, c->mtime, c->code, c->why, &c->err);
 }
 
 static int apply_await(struct writer *w, struct change *c, pf_txn *txn)
@@ -465,6 +470,11 @@ static bool commit_together(struct writer *w, struct change *list, struct stale 
 		c->result = ops[c->op].apply(w, c, txn);
 		if (pf_txn_broken(txn)) {
 			*err = c->err;
+			/* What is undone was neither done nor refused. */
+			if (c->result >= 0 || is_refusal(c->result)) {
+				pf_err_clear(err);
+				pf_fail(err, EIO, "the database gave the transaction up");
+			}
 			pf_txn_rollback(txn);
 			return false;
 		}

@@ -141,15 +141,18 @@ static int move(pf_txn *txn, const struct move *m, pf_err *err)
 static int judge_file(pf_txn *txn, int64_t id, struct move *m, struct judging *j, pf_err *err)
 {
 	struct file_row row;
+	pf_err missing = { 0 };
 	int rc = submission_judge(txn, id, j, err);
 
 	if (rc == 0 || !j->refused)
 		return rc;
-	m->refused = true;
-	if (file_load(txn->conn, id, &row, NULL) == 0) {
-		m->blamed_parent = row.file.parent;
-		snprintf(m->blamed, sizeof m->blamed, "%s", row.file.name);
+	if (file_load(txn->conn, id, &row, &missing) < 0) {
+		pf_err_clear(err);
+		return pf_fail(err, missing.code, "%s", missing.why);
 	}
+	m->refused = true;
+	m->blamed_parent = row.file.parent;
+	snprintf(m->blamed, sizeof m->blamed, "%s", row.file.name);
 	return rc;
 }
 

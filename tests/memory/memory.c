@@ -1054,6 +1054,13 @@ static void try_one(struct scene *s, enum shortage shortage, long at)
 }
 
 static long tries = 3;
+/* The last requests of what changes a mount are tried, too: an error there comes when all is done but to commit it. */
+enum { LATE = 16 };
+
+static bool is_change(const struct operation *operation)
+{
+	return operation->level == MOUNT && operation->writes;
+}
 
 static double now(void)
 {
@@ -1077,6 +1084,9 @@ static void test_operation(void **state)
 	for (enum shortage shortage = SHORTAGE_ONCE; shortage <= SHORTAGE_LASTING; shortage++)
 		for (long i = 0; s->calls && i < (tries ? tries : s->calls); i++, tried++)
 			try_one(s, shortage, tries ? 1 + (s->calls - 1) * i / (tries > 1 ? tries - 1 : 1) : 1 + i);
+	for (enum shortage shortage = SHORTAGE_ONCE; tries && shortage <= SHORTAGE_LASTING; shortage++)
+		for (long at = s->calls - LATE; is_change(s->operation) && at > 0 && at < s->calls; at++, tried++)
+			try_one(s, shortage, at);
 	print_message("%s: %ld shortages at %ld requests, %.1f s\n", s->operation->name, tried, s->calls,
 		      now() - start);
 	pf_extractor_free(s->f.extractor);
