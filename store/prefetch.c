@@ -56,19 +56,14 @@ static bool read_page(const struct tree *tree, uint32_t number)
 							 (sqlite3_int64)(number - 1) * tree->page_size) == SQLITE_OK;
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* In the order of the file, neighbours together. */
-static void advise_level(const struct tree *tree, struct level *level)
+/*
+ * In the order of the index, which is that of a walk: while what comes first is listed the disk is busy with the rest.
+ * (In the order of the file, a walk waits for nearly all of it.) Neighbours together.
+ */
+static void advise_level(const struct tree *tree, const struct level *level)
 {
 	size_t first = 0;
 
-	qsort(level->pages, level->count, sizeof *level->pages, by_number);
 	for (size_t i = 1; i <= level->count; i++) {
 		if (i < level->count && level->pages[i] == level->pages[i - 1] + 1)
 			continue;
