@@ -524,6 +524,11 @@ static int diagnose(const struct tree *tree, const char *name, uint32_t stop, bo
 	} else {
 		rc = report(&place, name, err);
 	}
+	/* Then the end that it came to is not the source's. */
+	if (place.lexer.failed) {
+		pf_err_clear(err);
+		rc = -ENOMEM;
+	}
 	lexer_free(&place.lexer);
 	return rc;
 }
