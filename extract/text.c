@@ -193,7 +193,7 @@ static size_t plain_run(const char *bytes, size_t len)
 		while (len - i >= sizeof(uint64_t) && are_plain(bytes + i))
 			i += sizeof(uint64_t);
 		/* The last ones with some of those before them. */
-		if (i && len - i < sizeof(uint64_t) && are_plain(bytes + len - sizeof(uint64_t)))
+		if (len >= sizeof(uint64_t) && len - i < sizeof(uint64_t) && are_plain(bytes + len - sizeof(uint64_t)))
 			return len;
 		while (i < len && is_plain((unsigned char)bytes[i]))
 			i++;
