@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fuse.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "follow.h"
 #include "log.h"
 
 enum {
@@ -39,7 +37,6 @@ struct loop {
 	int64_t answered_at; /* ns, monotonic; the last request that who leads carried out */
 	unsigned patience;   /* 0: waiting awake is worth it */
 	unsigned asleep;     /* so many requests go by before it is tried */
-	struct follow follow;
 
 	pthread_mutex_t lock; /* guards the next; may be taken by who leads */
 	unsigned idle;	      /* threads that want to lead */
@@ -104,7 +101,7 @@ static bool stay_awake(struct loop *loop)
 {
 	int64_t waited;
 
-	if (loop->asleep || !loop->answered_at || follow_bound())
+	if (loop->asleep || !loop->answered_at)
 		return false;
 	waited = fs_monotonic() - loop->answered_at;
 	if (waited < AWAKE_NS)
@@ -126,7 +123,7 @@ static void wait_asleep(struct loop *loop)
 /* Leading: the next request, in BUFFER. 0 where there is none any more; -ENOMEM where there was no memory for it. */
 static int receive(struct loop *loop, struct fuse_buf *buffer)
 {
-	if (loop->asleep || follow_bound())
+	if (loop->asleep)
 		wait_asleep(loop);
 	while (!loop->over && !atomic_load_explicit(&loop->stopping, memory_order_relaxed)) {
 		int got = fuse_session_receive_buf(loop->session, buffer);
@@ -183,24 +180,12 @@ bool loop_step_down(void)
 	return relieved;
 }
 
-/* The thread whose request BUFFER is; 0: nobody waits for it, or the request lies in a pipe. */
-static pid_t asker_of(const struct fuse_buf *buffer)
-{
-	struct fuse_in_header header;
-
-	if ((buffer->flags & FUSE_BUF_IS_FD) || buffer->size < sizeof header)
-		return 0;
-	memcpy(&header, buffer->mem, sizeof header);
-	return (pid_t)header.pid;
-}
-
 static void carry_out(struct loop *loop, const struct fuse_buf *buffer)
 {
 	int64_t start = fs_monotonic(), now;
 	bool lengthy = atomic_load_explicit(&loop->lengthy, memory_order_relaxed), led;
 
 	learn(loop, start);
-	follow_request(&loop->follow, asker_of(buffer), start);
 	if (lengthy)
 		loop_step_down();
 	led = leading != NULL;
@@ -264,7 +249,6 @@ struct loop *loop_start(struct ll *ll, unsigned threads, pf_err *err)
 	}
 	loop->session = ll->session;
 	loop->max_threads = threads < LOOP_THREADS ? threads : LOOP_THREADS;
-	follow_start(&loop->follow);
 	pthread_mutex_init(&loop->lead, NULL);
 	pthread_mutex_init(&loop->lock, NULL);
 	loop->stop = eventfd(0, EFD_CLOEXEC);

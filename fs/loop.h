@@ -12,9 +12,7 @@
  * what most requests ask for; and who asks for one thing mostly asks for another
  * as soon as it is answered. So who leads stays awake for a moment, as long as
  * that turns out to be worth it: whenever it waits in vain, twice as many
- * requests go by until it is tried again. Where requests come seldom it sleeps;
- * and where they come of one thread alone it does so on that thread's CPU, which
- * has to be woken for neither (follow.h).
+ * requests go by until it is tried again. Where requests come seldom it sleeps.
  *
  * libfuse has such a loop too. It cannot be used, for when it is told to end it
  * drops requests that it has taken from the kernel, and then nobody serves any
