@@ -15,7 +15,7 @@ typedef struct pf_err {
 } pf_err;
 
 /* Records CODE (a positive errno) and the sentence; returns -CODE, or minus the code that won. */
-__attribute__((format(printf, 3, 4))) int pf_fail(pf_err *err, int code, const char *fmt, ...);
+__attribute__((format(printf, 3, 4), nonnull(3))) int pf_fail(pf_err *err, int code, const char *fmt, ...);
 
 /* Forgets what ERR holds, for a caller that goes on after a failure it has dealt with. */
 void pf_err_clear(pf_err *err);
