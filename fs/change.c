@@ -416,9 +416,9 @@ static void fail_all(struct change *list, const pf_err *err)
 }
 
 /*
- * Whether the store must be remembered anew after LIST, which was the first to change any document (CHANGED) or not.
- * Most files come with a commit that makes them and changes none: what is remembered stands. But the log cannot start
- * over before it is forgotten.
+ * Whether the store must be remembered anew after LIST, by which documents changed (CHANGED) or none did. Most files
+ * come with a commit that makes them and changes none: what is remembered stands. But the log cannot start over before
+ * it is forgotten.
  */
 static bool outdates_past(struct writer *w, const struct change *list, bool changed)
 {

@@ -173,8 +173,6 @@ struct place {
 	pf_text path;
 };
 
-enum { PATTERN_TYPE_MASK = 15 }; /* of a scope */
-
 static int find_place(struct pf_fs *fs, pf_scope scope, struct place *place, pf_err *err)
 {
 	int result;
@@ -194,11 +192,11 @@ static int append_target(struct pf_fs *fs, struct place *place, const pf_pattern
 			 pf_text *out, pf_err *err)
 {
 	const char *pattern_type = pf_pattern_type_name(pf_scope_pattern_type(entry->scope));
-	int result;
+	int component_type = pf_scope_component_type(entry->scope), result;
 
-	if (!pattern_type || !pf_scope_component_type(entry->scope))
+	if (!pattern_type || !component_type)
 		return pf_fail(err, ENOENT, "no such directory");
-	result = find_place(fs, entry->scope & ~(pf_scope)PATTERN_TYPE_MASK, place, err);
+	result = find_place(fs, pf_scope_make(pf_scope_category(entry->scope), component_type, 0), place, err);
 	if (result < 0)
 		return result;
 	pf_text_puts(out, "../../../");

@@ -393,11 +393,22 @@ static int render_scope_prompt(struct pf_fs *fs, int64_t scope, pf_text *out, pf
 
 /* ---- The kinds ---- */
 
+static int keep_prompt(pf_txn *txn, int64_t scope, const struct snapshot *snapshot, pf_err *err)
+{
+	return pf_txn_keep_prompt(txn, scope, snapshot->version, PROMPT_FORMAT, snapshot->bytes, snapshot->size, err);
+}
+
+static int keep_similar(pf_txn *txn, int64_t component, const struct snapshot *snapshot, pf_err *err)
+{
+	return results_keep(txn, component, snapshot->version, snapshot->bytes, err);
+}
+
 static const struct source {
 	int (*moment)(struct pf_fs *fs, int64_t owner, struct moment *moment, pf_err *err);
 	int (*render)(struct pf_fs *fs, int64_t owner, pf_text *out, pf_err *err);
 	bool of_query; /* the owner is a query's number, which the inode holds */
-	bool kept;     /* across mounts; the owner is a scope */
+	/* Keeps it in the database, for the next mount; NULL: it is not worth it. */
+	int (*keep)(pf_txn *txn, int64_t owner, const struct snapshot *snapshot, pf_err *err);
 } sources[NODE_KIND_COUNT] = {
 	[NODE_README] = { .moment = query_moment, .render = readme_render },
 	[NODE_STATS] = { .moment = query_moment, .render = stats_render },
@@ -405,7 +416,8 @@ static const struct source {
 	[NODE_QUERY_PROMPT] = { .moment = query_moment, .render = render_prompt, .of_query = true },
 	[NODE_QUERY_COUNT] = { .moment = query_moment, .render = render_count, .of_query = true },
 	[NODE_QUERY_README] = { .moment = query_moment, .render = render_readme, .of_query = true },
-	[NODE_SCOPE_PROMPT] = { .moment = scope_moment, .render = render_scope_prompt, .kept = true },
+	[NODE_SCOPE_PROMPT] = { .moment = scope_moment, .render = render_scope_prompt, .keep = keep_prompt },
+	[NODE_SIMILAR] = { .keep = keep_similar }, /* query.c has the rest */
 };
 
 uint64_t document_owner(enum node_kind_id kind, int64_t owner)
@@ -463,7 +475,7 @@ static int render(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, struc
 static int recall(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, const struct moment *moment, pf_text *out,
 		  pf_err *err)
 {
-	return sources[kind].kept ? pf_store_prompt(fs->store, owner, moment->version, PROMPT_FORMAT, out, err) : 0;
+	return sources[kind].keep ? pf_store_prompt(fs->store, owner, moment->version, PROMPT_FORMAT, out, err) : 0;
 }
 
 /* The document as it is now, in use. */
@@ -486,7 +498,7 @@ static int use_current(struct pf_fs *fs, enum node_kind_id kind, int64_t owner, 
 	result = recall(fs, kind, owner, &moment, &text, err);
 	if (result == 0) {
 		result = render(fs, kind, owner, &moment, &text, err);
-		rendered = result == 0 && sources[kind].kept;
+		rendered = result == 0 && sources[kind].keep;
 	}
 	if (result >= 0)
 		result = snapshots_put(fs->snapshots, document_owner(kind, owner), moment.version, moment.mtime, &text,
@@ -505,11 +517,8 @@ static int keep_one(struct pf_fs *fs, pf_txn *txn, uint64_t number, pf_err *err)
 
 	if (!node_from_ino(number, &node) || !snapshots_use(fs->snapshots, number, &snapshot))
 		return 0;
-	if (snapshot.bytes && node.kind == NODE_SIMILAR)
-		result = results_keep(txn, owner_of(node), snapshot.version, snapshot.bytes, err);
-	else if (snapshot.bytes)
-		result = pf_txn_keep_prompt(txn, owner_of(node), snapshot.version, PROMPT_FORMAT, snapshot.bytes,
-					    snapshot.size, err);
+	if (snapshot.bytes && sources[node.kind].keep)
+		result = sources[node.kind].keep(txn, owner_of(node), &snapshot, err);
 	snapshots_done(fs->snapshots, &snapshot);
 	return result;
 }

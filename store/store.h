@@ -381,7 +381,7 @@ int pf_store_prompt(pf_store *store, pf_scope scope, int64_t version, int format
 
 /*
  * The components most like COMPONENT, best first, as pf_txn_keep_similar was given them at VERSION, the caller's number
- * for the state of all components: 1; or 0 where they are not kept, and what EACH got is void. Non-zero from EACH, too.
+ * for the state of all components: 1; or 0 where they are not kept, or EACH answers non-zero: what it got is void then.
  */
 enum { PF_SIMILAR_MAX = 10 };
 int pf_store_similar(pf_store *store, int64_t component, int64_t version,
