@@ -82,7 +82,8 @@ typedef int64_t pf_scope;
 
 static inline pf_scope pf_scope_make(int64_t category, int component_type, int pattern_type)
 {
-	return category << 8 | component_type << 4 | pattern_type;
+	/* Unsigned, for what a hostile database calls a category may be below 0. */
+	return (pf_scope)((uint64_t)category << 8) | component_type << 4 | pattern_type;
 }
 static inline int64_t pf_scope_category(pf_scope scope)
 {
